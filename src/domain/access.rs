@@ -1,0 +1,106 @@
+//! How code inside a task reaches the domain that it runs on.
+
+use std::{
+    any::{Any, type_name},
+    task::{Context, Poll},
+};
+
+use crate::{
+    domain::Local,
+    events::{Events, EventsError, SignalSender, Syscall},
+};
+
+/// Names a new suspension of the current task.
+///
+/// # Errors
+///
+/// [`EventsError::OutsideRuntime`] on a thread that runs no domain, [`EventsError::NoEvents`] where
+/// nothing could ever end the suspension.
+pub fn syscall() -> Result<Syscall, EventsError> {
+    Local::with(|local| match local.events.try_borrow() {
+        // In use means that they are there.
+        Ok(events) if events.is_none() => Err(EventsError::NoEvents),
+        _ => Ok(Syscall::new(local.clone())),
+    })
+    .unwrap_or(Err(EventsError::OutsideRuntime))
+}
+
+/// Calls `f` with the current domain's events, if they are of type `E`.
+///
+/// # Errors
+///
+/// There is no domain on this thread, it has no events or others, or they are in use further up the
+/// stack: from within their own code, or within another `with`.
+pub fn with<E: Events, R>(f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError> {
+    Local::with(|local| {
+        let mut events = local.events.try_borrow_mut().map_err(|_| EventsError::InUse)?;
+        let events: &mut dyn Any = events.as_deref_mut().ok_or(EventsError::NoEvents)?;
+        let events = events
+            .downcast_mut()
+            .ok_or(EventsError::OtherEvents(type_name::<E>()))?;
+        Ok(f(events))
+    })
+    .unwrap_or(Err(EventsError::OutsideRuntime))
+}
+
+/// The way to the current domain from any thread.
+///
+/// # Errors
+///
+/// [`EventsError::OutsideRuntime`] on a thread that runs no domain.
+pub fn signal_sender() -> Result<SignalSender, EventsError> {
+    Local::with(|local| SignalSender::new(local.shared.clone())).ok_or(EventsError::OutsideRuntime)
+}
+
+/// Polls an operation that may succeed at once, again and again, and charges its success to the
+/// current slice.
+///
+/// A slice has room for 32 such successes. After that the task is sent to the back of the queue
+/// before `poll` is called, so that a connection that is always ready does not starve the others.
+/// Outside of a domain nothing is charged.
+pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    let budget = Local::with(|local| local.budget());
+    if budget == Some(0) {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    let polled = poll(cx);
+    if polled.is_ready() {
+        Local::with(|local| local.spend());
+    }
+    polled
+}
+
+/// Should a task that computes give way? True when a signal, a due timer or a message from another
+/// domain waits; false outside of a runtime, and when only other ready tasks of this domain wait.
+///
+/// It costs one relaxed load, and every 64th call asks the events whether there is something that
+/// only this thread can find out. A long computation calls it in its inner loop and, where it may,
+/// awaits [`yield_now`](crate::yield_now) when the answer is true; the awaitable form of both is
+/// [`yield_if_needed`](crate::yield_if_needed).
+///
+/// ```
+/// vigie::run(async {
+///     let mut sum = 0u64;
+///     for n in 0..1_000_000u64 {
+///         sum = sum.wrapping_add(n * n);
+///         if vigie::should_yield() {
+///             vigie::yield_now().await;
+///         }
+///     }
+/// # let _ = sum;
+/// }).unwrap();
+/// ```
+pub fn should_yield() -> bool {
+    Local::with(|local| local.should_yield()).unwrap_or(false)
+}
+
+impl Local {
+    fn budget(&self) -> u32 {
+        self.budget.get()
+    }
+
+    fn spend(&self) {
+        self.budget.update(|left| left.saturating_sub(1));
+    }
+}

@@ -1,0 +1,313 @@
+//! What only the domain's own thread sees: its tasks, its queues, its events.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    fmt,
+    rc::Rc,
+};
+
+use fastrand::Rng;
+
+use crate::{
+    domain::{Fatal, Message, Shared, run_queue::RunQueue},
+    error::TaskError,
+    events::{Events, Suspensions, Uid},
+    slots::{Key, Slots},
+    sync::Arc,
+    task::{Ending, Node, Parent, Task},
+};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+}
+
+/// How a run is set, the same for each of its domains.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    /// Ordinary tasks run between two calls of `select`.
+    pub(crate) quanta: u32,
+    pub(crate) seed: Option<u64>,
+}
+
+/// A domain, seen by its own thread.
+pub(crate) struct Local {
+    pub(crate) shared: Arc<Shared>,
+    /// All domains of the run, this one included, by their numbers.
+    pub(crate) peers: Arc<[Arc<Shared>]>,
+    pub(super) quanta: u32,
+
+    /// Every task that has not finished, and every call whose task has not.
+    pub(crate) tasks: RefCell<Slots<Rc<dyn Task>>>,
+    pub(super) queue: RefCell<RunQueue>,
+    /// The task whose slice, or whose end, this is.
+    pub(super) current: RefCell<Option<Rc<dyn Task>>>,
+    /// Tasks to be cancelled as soon as no task is running.
+    pub(super) doomed: RefCell<VecDeque<Rc<dyn Task>>>,
+    /// The main task, on domain 0.
+    pub(super) root: RefCell<Option<Rc<dyn Task>>>,
+
+    pub(crate) suspensions: RefCell<Suspensions>,
+    /// Uids to tell the next `select`.
+    pub(crate) cancelled: RefCell<Vec<Uid>>,
+    pub(crate) events: RefCell<Option<Box<dyn Events>>>,
+    /// Do the events block in `select`?
+    pub(super) interruptible: Cell<bool>,
+
+    /// Is what wakes tasks now news from outside of the domain?
+    pub(super) signalling: Cell<bool>,
+    /// Operations that the current slice may still have succeed at once.
+    pub(crate) budget: Cell<u32>,
+    /// How often `should_yield` was asked since the domain last ran dry.
+    pub(super) asked: Cell<u32>,
+    /// Ticks since the domain last ran dry.
+    pub(super) busy_ticks: Cell<u32>,
+    /// How many calls went out: the next goes to the next domain.
+    calls: Cell<usize>,
+    rng: RefCell<Option<Rng>>,
+    /// Has every task of the run finished?
+    pub(super) over: Cell<bool>,
+    /// What ended the run before its time, on domain 0.
+    pub(super) fatal: RefCell<Option<Fatal>>,
+}
+
+impl Local {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        peers: Arc<[Arc<Shared>]>,
+        events: Option<Box<dyn Events>>,
+        setting: Setting,
+    ) -> Self {
+        let index = shared.domain().index() as u64;
+        let rng = setting
+            .seed
+            .map(|seed| Rng::with_seed(seed ^ index.rotate_left(32)));
+        let interrupt = events.as_ref().and_then(|events| events.interrupt());
+        let interruptible = interrupt.is_some();
+        if let Some(interrupt) = interrupt {
+            shared.parker.set_interrupt(interrupt);
+        }
+        Self {
+            shared,
+            peers,
+            quanta: setting.quanta,
+            tasks: RefCell::new(Slots::new()),
+            queue: RefCell::new(RunQueue::new(rng.clone())),
+            current: RefCell::default(),
+            doomed: RefCell::default(),
+            root: RefCell::default(),
+            suspensions: RefCell::new(Suspensions::new()),
+            cancelled: RefCell::default(),
+            events: RefCell::new(events),
+            interruptible: Cell::new(interruptible),
+            signalling: Cell::new(false),
+            budget: Cell::new(0),
+            asked: Cell::new(0),
+            busy_ticks: Cell::new(0),
+            calls: Cell::new(0),
+            rng: RefCell::new(rng),
+            over: Cell::new(false),
+            fatal: RefCell::default(),
+        }
+    }
+
+    /// Calls `f` with the domain that runs on this thread, if one does.
+    pub(crate) fn with<R>(f: impl FnOnce(&Rc<Self>) -> R) -> Option<R> {
+        // A thread that is going down has no domain either.
+        CURRENT
+            .try_with(|current| current.borrow().as_ref().map(f))
+            .ok()
+            .flatten()
+    }
+
+    /// Makes this thread the domain's for as long as the guard lives.
+    pub(crate) fn enter(self: &Rc<Self>) -> Entered {
+        CURRENT.with(|current| *current.borrow_mut() = Some(self.clone()));
+        Entered
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.shared.domain().index
+    }
+
+    /// The domains that a call from here may go to.
+    pub(crate) fn available(&self) -> impl Iterator<Item = &Arc<Shared>> {
+        let own = self.index() as usize;
+        self.peers
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| *at != 0 && *at != own)
+            .map(|(_, peer)| peer)
+    }
+
+    /// The domain that the next call goes to: each in its turn, or as the seed decides.
+    pub(crate) fn next_available(&self) -> Option<Arc<Shared>> {
+        let count = self.available().count();
+        if count == 0 {
+            return None;
+        }
+        let turn = match &mut *self.rng.borrow_mut() {
+            Some(rng) => rng.usize(..count),
+            // Each domain begins at another, so that not all of them call the same one first.
+            None => (self.calls.replace(self.calls.get().wrapping_add(1)) + self.index() as usize) % count,
+        };
+        self.available().nth(turn).cloned()
+    }
+
+    /// The task that code on this thread runs in, if it may have children.
+    pub(crate) fn parent(&self) -> Result<Rc<dyn Task>, TaskError> {
+        let current = self.current.borrow();
+        let task = current.as_ref().ok_or(TaskError::OutsideRuntime)?;
+        if task.node().is_ending() {
+            Err(TaskError::Ending)
+        } else {
+            Ok(task.clone())
+        }
+    }
+
+    /// Is the current task the parent of `node`?
+    pub(crate) fn is_parent_of(&self, node: &Node) -> bool {
+        let current = self.current.borrow();
+        match (&node.parent, current.as_ref()) {
+            (Parent::Task(parent), Some(current)) => std::ptr::eq(parent.node(), current.node()),
+            _ => false,
+        }
+    }
+
+    /// Gives a new task its place; `make` gets its key.
+    pub(crate) fn insert<T: Task + 'static>(&self, make: impl FnOnce(Key) -> Rc<T>) -> Rc<T> {
+        let mut made = None;
+        self.tasks.borrow_mut().insert_with(|key| {
+            let task = make(key);
+            made = Some(task.clone());
+            task
+        });
+        let task = made.expect("made just now");
+        task.node().begin();
+        task
+    }
+
+    /// Puts a task into the queue, unless it is in one.
+    pub(crate) fn schedule(&self, task: Rc<dyn Task>) {
+        let node = task.node();
+        if node.is_ending() || node.queued.replace(true) {
+            return;
+        }
+        let mut queue = self.queue.borrow_mut();
+        if self.signalling.get() {
+            queue.push_signalled(task);
+        } else {
+            queue.push_ordinary(task);
+        }
+    }
+
+    /// Wakes a task of this domain, if it still lives.
+    pub(crate) fn wake(&self, key: Key) {
+        let task = self.tasks.borrow().get(key).cloned();
+        if let Some(task) = task {
+            self.schedule(task);
+        }
+    }
+
+    /// Cancels a task or a call: at once if no task is running, else after the current slice.
+    pub(crate) fn doom(&self, task: Rc<dyn Task>) {
+        if task.node().cancel() {
+            self.doomed.borrow_mut().push_back(task);
+        }
+    }
+
+    /// Ends what was doomed. No task is running.
+    pub(super) fn reap(&self) {
+        loop {
+            let Some(task) = self.doomed.borrow_mut().pop_front() else {
+                return;
+            };
+            if task.node().is_ending() {
+                // Its future is gone; what still keeps it are children whose promises were leaked.
+                self.doom_children(task.node());
+                continue;
+            }
+            let before = self.current.replace(Some(task.clone()));
+            let ended = task.cancel();
+            self.current.replace(before);
+            if let Some(ending) = ended {
+                self.ended(&task, ending);
+            }
+        }
+    }
+
+    /// A task's future is gone, or a call's task has finished. The task itself has finished once its
+    /// children have.
+    pub(crate) fn ended(&self, task: &Rc<dyn Task>, ending: Ending) {
+        let node = task.node();
+        node.end(ending);
+        if ending != Ending::Returned {
+            self.doom_children(node);
+        }
+        self.release(task.clone());
+    }
+
+    /// The children of a task that failed are cancelled. Those whose promises went with its future
+    /// are by now, so this finds something only where a promise was leaked or given away.
+    fn doom_children(&self, parent: &Node) {
+        if parent.uncancelled.get() == 0 {
+            return;
+        }
+        let children: Vec<_> = self
+            .tasks
+            .borrow()
+            .iter()
+            .filter(|task| task.node().parent.is(parent) && !task.node().is_cancelled())
+            .cloned()
+            .collect();
+        for child in children {
+            self.doom(child);
+        }
+    }
+
+    /// One of the things that `task` waits for before it has finished is done; finishes it after the
+    /// last, and then its parent loses one.
+    fn release(&self, mut task: Rc<dyn Task>) {
+        loop {
+            if !task.node().release() {
+                return;
+            }
+            let removed = self.tasks.borrow_mut().remove(task.node().key);
+            task.publish();
+            let node = task.node();
+            node.finish();
+            let next = match &node.parent {
+                Parent::Root => {
+                    self.over.set(true);
+                    return;
+                }
+                Parent::Task(parent) => parent.clone(),
+                Parent::Caller { domain, link } => {
+                    domain.inbox.post(Message::Finished(*link, node.ending()));
+                    return;
+                }
+            };
+            drop(removed);
+            task = next;
+        }
+    }
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local")
+            .field("domain", &self.shared.domain())
+            .finish_non_exhaustive()
+    }
+}
+
+/// This thread is a domain's until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Entered;
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let left = CURRENT.with(|current| current.borrow_mut().take());
+        drop(left);
+    }
+}

@@ -1,0 +1,73 @@
+//! What other threads see of a domain: its parker, its inbox, and its signals.
+
+use std::{any::Any, fmt, io};
+
+use crate::{
+    domain::Domain,
+    events::Uid,
+    protocol::{Inbox, Parker, Ready},
+    slots::Key,
+    sync::Arc,
+    task::{Called, Ending},
+};
+
+/// A domain, seen from any thread. It may outlive the run, and is then inert: no message of the
+/// kinds that can still arrive owns a future.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    domain: Domain,
+    pub(crate) parker: Arc<Parker>,
+    pub(crate) inbox: Inbox<Message>,
+    pub(crate) signals: Ready<Uid>,
+}
+
+/// What one domain tells another.
+pub(crate) enum Message {
+    /// Run this task if it still lives.
+    Wake(Key),
+    /// Start a task that another domain called.
+    Start(Box<dyn FnOnce() + Send>),
+    /// Cancel a task that the sender called here.
+    Cancel(Arc<dyn Called>),
+    /// A task that the receiver called has finished; its result lies in the call.
+    Finished(Key, Ending),
+    /// To domain 0: the sender's events have failed.
+    Fatal(Fatal),
+    /// From domain 0: every task of the run has finished.
+    Stop,
+}
+
+/// What ends a run before its time.
+pub(crate) enum Fatal {
+    Error(io::Error),
+    Panic(Box<dyn Any + Send>),
+}
+
+impl Shared {
+    pub(crate) fn new(run: u64, index: u32) -> Self {
+        let parker = Arc::new(Parker::new());
+        Self {
+            domain: Domain { run, index },
+            inbox: Inbox::new(parker.clone()),
+            signals: Ready::new(parker.clone()),
+            parker,
+        }
+    }
+
+    pub(crate) fn domain(&self) -> Domain {
+        self.domain
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wake(_) => "Wake",
+            Self::Start(_) => "Start",
+            Self::Cancel(_) => "Cancel",
+            Self::Finished(..) => "Finished",
+            Self::Fatal(_) => "Fatal",
+            Self::Stop => "Stop",
+        })
+    }
+}

@@ -1,0 +1,269 @@
+//! The tick: mail, events, a slice for each signalled task, a quantum of ordinary ones, and the park
+//! when nothing can run.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    task::Poll,
+};
+
+use crate::{
+    domain::{Fatal, Local, Message},
+    events::{Events, Signals},
+    task::Task,
+};
+
+/// How many operations of one slice may succeed at once before the task has to give way.
+const BUDGET: u32 = 32;
+/// How many messages, and how many signals, are read before tasks run again.
+const MAIL: usize = 1024;
+/// Ticks without running dry after which the events hear of it, and again after as many.
+const BUSY_TICKS: u32 = 16;
+/// How many calls of `should_yield` count as much as that.
+const BUSY_ASKED: u32 = 64;
+
+impl Local {
+    /// Runs until every task of the run has finished.
+    pub(crate) fn run(&self) {
+        while !self.over.get() {
+            self.tick();
+        }
+    }
+
+    /// Makes `task` the main task: the run is over once it has finished.
+    pub(crate) fn set_root(&self, task: Rc<dyn Task>) {
+        *self.root.borrow_mut() = Some(task.clone());
+        self.schedule(task);
+    }
+
+    fn tick(&self) {
+        if self.shared.parker.take() {
+            self.read_mail();
+            self.reap();
+        }
+        self.select();
+        let signalled = self.queue.borrow().signalled();
+        for _ in 0..signalled {
+            let task = self.queue.borrow_mut().pop_signalled();
+            self.run_slice(task);
+        }
+        for _ in 0..self.quanta {
+            let task = self.queue.borrow_mut().pop_ordinary();
+            if task.is_none() {
+                break;
+            }
+            self.run_slice(task);
+        }
+    }
+
+    /// What other threads have left, their token already taken. It wakes tasks as signals do.
+    fn read_mail(&self) {
+        self.signalling.set(true);
+        let mut letters = 0;
+        while letters < MAIL
+            && let Some(message) = self.shared.inbox.next()
+        {
+            letters += 1;
+            self.receive(message);
+        }
+        let mut signals = 0;
+        while signals < MAIL
+            && let Some(uid) = self.shared.signals.pop()
+        {
+            signals += 1;
+            self.signal(uid);
+        }
+        self.signalling.set(false);
+        if letters == MAIL || signals == MAIL {
+            // There may be more: the token that says so was taken.
+            self.shared.parker.notify();
+        }
+    }
+
+    fn receive(&self, message: Message) {
+        match message {
+            Message::Wake(key) => {
+                let task = self.tasks.borrow().get(key).cloned();
+                if let Some(task) = task {
+                    task.take_wake();
+                    self.schedule(task);
+                }
+            }
+            // A call is work, not news: it queues behind the work that is already here.
+            Message::Start(start) => {
+                self.signalling.set(false);
+                start();
+                self.signalling.set(true);
+            }
+            Message::Cancel(call) => {
+                let task = call.key().and_then(|key| self.tasks.borrow().get(key).cloned());
+                if let Some(task) = task {
+                    self.doom(task);
+                }
+            }
+            Message::Finished(link, ending) => {
+                let link = self.tasks.borrow().get(link).cloned();
+                if let Some(link) = link {
+                    self.ended(&link, ending);
+                }
+            }
+            Message::Fatal(fatal) => self.abandon(fatal),
+            Message::Stop => self.over.set(true),
+        }
+    }
+
+    /// One `select`, and the park where nothing can run.
+    fn select(&self) {
+        let dry = self.queue.borrow().is_empty() && !self.over.get();
+        if !dry {
+            self.count_busy_tick();
+            return self.select_once(false);
+        }
+        self.asked.set(0);
+        self.busy_ticks.set(0);
+        let parker = &self.shared.parker;
+        if self.interruptible.get() {
+            if parker.prepare() {
+                self.select_once(true);
+                parker.finish();
+            }
+        } else {
+            self.select_once(true);
+            if !self.queue.borrow().is_empty() || self.over.get() {
+                return;
+            }
+            let deadline = self.ask_events(|events| events.deadline()).flatten();
+            parker.park(deadline);
+        }
+        // `prepare`, `finish` and `park` took the token.
+        self.read_mail();
+        self.reap();
+    }
+
+    fn select_once(&self, block: bool) {
+        let cancelled = self.cancelled.take();
+        let mut signals = Signals::default();
+        self.signalling.set(true);
+        let result = self.ask_events(|events| events.select(block, &cancelled, &mut signals));
+        for uid in signals.drain() {
+            self.signal(uid);
+        }
+        self.signalling.set(false);
+        if let Some(Err(error)) = result {
+            self.fail(Fatal::Error(error));
+        }
+    }
+
+    fn count_busy_tick(&self) {
+        let ticks = self.busy_ticks.get() + 1;
+        self.busy_ticks.set(ticks);
+        if ticks % BUSY_TICKS == 0 {
+            self.ask_events(|events| events.busy());
+        }
+    }
+
+    /// Does news wait that a running task should give way to?
+    pub(crate) fn should_yield(&self) -> bool {
+        if self.shared.parker.is_notified() {
+            return true;
+        }
+        let asked = self.asked.get().wrapping_add(1);
+        self.asked.set(asked);
+        asked % BUSY_ASKED == 0 && self.ask_events(|events| events.busy()).unwrap_or(false)
+    }
+
+    /// Calls the events, unless there are none, or none any more, or they are in use up the stack.
+    fn ask_events<R>(&self, ask: impl FnOnce(&mut dyn Events) -> R) -> Option<R> {
+        let mut events = self.events.try_borrow_mut().ok()?;
+        let asked = catch_unwind(AssertUnwindSafe(|| events.as_deref_mut().map(ask)));
+        drop(events);
+        match asked {
+            Ok(answer) => answer,
+            Err(payload) => {
+                self.fail(Fatal::Panic(payload));
+                None
+            }
+        }
+    }
+
+    /// This domain's events have failed: it uses them no more, and the run ends.
+    fn fail(&self, fatal: Fatal) {
+        self.finalise_into(Some(fatal));
+    }
+
+    /// Lets go of the events, telling them what was cancelled since the last `select`; reports
+    /// `failure`, or else what went wrong here.
+    fn finalise_into(&self, failure: Option<Fatal>) {
+        let events = self.events.take();
+        self.interruptible.set(false);
+        let finalised = catch_unwind(AssertUnwindSafe(|| {
+            let Some(mut events) = events else { return Ok(()) };
+            let mut result = Ok(());
+            if failure.is_none() {
+                let cancelled = self.cancelled.take();
+                if !cancelled.is_empty() {
+                    result = events.select(false, &cancelled, &mut Signals::default());
+                }
+            }
+            result.and(events.finalise())
+        }));
+        let failure = failure.or(match finalised {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Fatal::Error(error)),
+            Err(payload) => Some(Fatal::Panic(payload)),
+        });
+        if let Some(fatal) = failure {
+            self.report(fatal);
+        }
+    }
+
+    /// The domain ends: finalises its events.
+    pub(crate) fn finalise(&self) {
+        self.finalise_into(None);
+    }
+
+    fn report(&self, fatal: Fatal) {
+        match self.index() {
+            0 => self.abandon(fatal),
+            _ => self.peers[0].inbox.post(Message::Fatal(fatal)),
+        }
+    }
+
+    /// Domain 0: ends the run before its time by cancelling the main task. The first reason counts.
+    fn abandon(&self, fatal: Fatal) {
+        self.fatal.borrow_mut().get_or_insert(fatal);
+        let root = self.root.borrow().clone();
+        if let Some(root) = root {
+            self.doom(root);
+        }
+    }
+
+    /// Takes what ended the run before its time, once the other domains have ended.
+    pub(crate) fn take_fatal(&self) -> Option<Fatal> {
+        while let Some(message) = self.shared.inbox.next() {
+            if let Message::Fatal(fatal) = message {
+                self.fatal.borrow_mut().get_or_insert(fatal);
+            }
+        }
+        self.fatal.take()
+    }
+
+    /// Runs one task until it gives way.
+    fn run_slice(&self, task: Option<Rc<dyn Task>>) {
+        let Some(task) = task else { return };
+        let node = task.node();
+        node.queued.set(false);
+        if node.is_ending() {
+            return;
+        }
+        self.budget.set(BUDGET);
+        *self.current.borrow_mut() = Some(task.clone());
+        let polled = task.poll();
+        let left = self.current.take();
+        if let Poll::Ready(ending) = polled {
+            self.ended(&task, ending);
+        }
+        drop(left);
+        self.reap();
+    }
+}

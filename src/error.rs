@@ -1,0 +1,114 @@
+//! The errors of tasks and of runs.
+
+use std::{any::Any, error::Error, fmt, io};
+
+use crate::sync::Mutex;
+
+/// Why a task has no result.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// The task was cancelled before it was finished: by its parent, by the end of its parent, or
+    /// by the failure of the run.
+    Cancelled,
+    /// The task panicked; the payload is inside.
+    Panicked(Panic),
+    /// `call` found no domain other than 0 and the caller's own, or `call_on` was given one of those
+    /// or one of another run.
+    NoDomainAvailable,
+    /// The promise was awaited by a task that is not its parent.
+    NotAChild,
+    /// The task was to be started outside of any task: on a thread without a runtime, after the end
+    /// of the run, or from within an event's own code.
+    OutsideRuntime,
+    /// The task was to be started by a task that is ending: from a destructor that its end or its
+    /// cancellation runs.
+    Ending,
+    /// Nothing was given to wait for.
+    Empty,
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("the task was cancelled"),
+            Self::Panicked(panic) => write!(f, "the task panicked: {panic}"),
+            Self::NoDomainAvailable => f.write_str("no domain is available for the call"),
+            Self::NotAChild => f.write_str("the promise belongs to another task"),
+            Self::OutsideRuntime => f.write_str("not inside a task of a running runtime"),
+            Self::Ending => f.write_str("the task that would be the parent is ending"),
+            Self::Empty => f.write_str("nothing to wait for"),
+        }
+    }
+}
+
+impl Error for TaskError {}
+
+impl From<TaskError> for io::Error {
+    fn from(error: TaskError) -> Self {
+        Self::other(error)
+    }
+}
+
+/// The payload of a panic that ended a task.
+pub struct Panic(Mutex<Box<dyn Any + Send>>);
+
+impl Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+        Self(Mutex::new(payload))
+    }
+
+    /// The payload, as `std::panic::resume_unwind` takes it.
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.0.into_inner()
+    }
+
+    /// The message, if the payload is one: what `panic!` makes of a literal or of a format string.
+    pub fn message(&self) -> Option<String> {
+        let payload = self.0.lock();
+        let literal = payload
+            .downcast_ref::<&'static str>()
+            .map(|text| (*text).to_owned());
+        literal.or_else(|| payload.downcast_ref::<String>().cloned())
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message()).finish()
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message().as_deref().unwrap_or("(a payload that is no text)"))
+    }
+}
+
+/// Why a run did not start, where the system is not to blame. It is found inside the `io::Error` of
+/// [`Builder::run`](crate::Builder::run).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A runtime already runs on this thread.
+    AlreadyRunning,
+    /// The builder asks for more domains than can be numbered.
+    TooManyDomains,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyRunning => "a runtime already runs on this thread",
+            Self::TooManyDomains => "too many domains",
+        })
+    }
+}
+
+impl Error for RunError {}
+
+impl From<RunError> for io::Error {
+    fn from(error: RunError) -> Self {
+        Self::other(error)
+    }
+}

@@ -1,0 +1,133 @@
+//! The contract between the scheduler and whatever it waits for.
+//!
+//! The scheduler knows no file, socket or clock. A task that has to wait makes a [`Syscall`], hands
+//! its [`Uid`] to the domain's [`Events`], and suspends; once per quantum and before every park the
+//! domain calls [`Events::select`], which answers with the uids to resume. The default events of
+//! this crate (`system`) stand on this contract alone, and yours can stand in their place:
+//!
+//! ```
+//! use std::{collections::BTreeSet, io, time::{Duration, Instant}};
+//! use vigie::{Builder, events::{self, Events, Signals, Uid}};
+//!
+//! /// Sleepers, and nothing else.
+//! #[derive(Default)]
+//! struct Sleepers(BTreeSet<(Instant, Uid)>);
+//!
+//! impl Events for Sleepers {
+//!     fn select(&mut self, _block: bool, cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
+//!         self.0.retain(|(_, uid)| !cancelled.contains(uid));
+//!         let now = Instant::now();
+//!         while let Some(&(at, uid)) = self.0.first().filter(|(at, _)| *at <= now) {
+//!             self.0.remove(&(at, uid));
+//!             signals.push(uid);
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     fn deadline(&self) -> Option<Instant> {
+//!         self.0.first().map(|(at, _)| *at)
+//!     }
+//! }
+//!
+//! async fn sleep(duration: Duration) -> io::Result<()> {
+//!     let at = Instant::now() + duration;
+//!     let syscall = events::syscall()?;
+//!     syscall
+//!         .suspend(|uid| {
+//!             events::with(|sleepers: &mut Sleepers| sleepers.0.insert((at, uid)))?;
+//!             Ok(())
+//!         })
+//!         .await
+//! }
+//!
+//! # fn main() -> io::Result<()> {
+//! Builder::new().events(|_seat| Ok(Sleepers::default())).run(async {
+//!     let start = Instant::now();
+//!     sleep(Duration::from_millis(20)).await.unwrap();
+//!     assert!(start.elapsed() >= Duration::from_millis(20));
+//! })
+//! # }
+//! ```
+
+mod error;
+mod seat;
+mod signal;
+mod syscall;
+
+use std::{any::Any, io, time::Instant};
+
+pub use self::{
+    error::EventsError,
+    seat::Seat,
+    signal::{ReadyReceiver, ReadySender, SignalSender, Signals, ready_queue},
+    syscall::{Suspend, Syscall, Uid},
+};
+pub use crate::domain::access::{charged, signal_sender, syscall, with};
+
+pub(crate) use self::syscall::Suspensions;
+
+/// How a domain blocked in [`Events::select`] is interrupted; see [`Events::interrupt`].
+pub type Interrupt = Box<dyn Fn() + Send + Sync>;
+
+/// What a domain waits for. One value per domain, made on that domain's own thread, called only from
+/// it, and finalised there once.
+///
+/// There are two kinds. Events without an [`interrupt`](Self::interrupt) never block: the domain
+/// parks on its own parker, and whatever has news, on any thread, uses the domain's [`SignalSender`]
+/// or a [`ready_queue`]. Events with one may block in `select`, and are interrupted.
+pub trait Events: Any {
+    /// Answers which suspended tasks to resume, by pushing their uids to `signals`.
+    ///
+    /// Called once per quantum and before every park. `block` says that nothing can run: events with
+    /// an interrupt may then block, at the longest until their own next deadline; the others must
+    /// return at once all the same, and the domain parks after that if there is nothing to do.
+    /// `cancelled` holds the uids that were given up since the last call, each once, among them some
+    /// that were signalled already; those that the events do not know are to be ignored. Signals
+    /// resume their tasks in the order in which they are pushed, before all other tasks. Wakers that
+    /// `select` wakes by itself count as signals.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the run: every task is cancelled, and the run returns the error. Not called
+    /// again after that.
+    fn select(&mut self, block: bool, cancelled: &[Uid], signals: &mut Signals) -> io::Result<()>;
+
+    /// Asked once, right after the events were made: how may any thread, at any time, end a blocking
+    /// `select` of this domain, or the next one if none is under way? `None`, the default, promises
+    /// that `select` never blocks.
+    ///
+    /// The closure is called only when the domain may be blocked, and never twice for the same
+    /// `select`. It must not block, and must do no harm after the events were finalised.
+    fn interrupt(&self) -> Option<Interrupt> {
+        None
+    }
+
+    /// The latest time at which `select` must be called again: how long the domain may park. `None`
+    /// means for ever.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Called now and then while the domain computes without running dry, also in the middle of a
+    /// task that asks [`should_yield`](crate::should_yield): would `select` have signals now? Events
+    /// that need the domain's own thread to learn of news look for it here, without blocking.
+    fn busy(&mut self) -> bool {
+        false
+    }
+
+    /// The domain ends; every task on it has ended. Called once, also after a failure.
+    ///
+    /// # Errors
+    ///
+    /// An error becomes the run's, if it has no earlier one.
+    fn finalise(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Events that wait for nothing by themselves: only [`SignalSender`]s resume tasks.
+impl Events for () {
+    fn select(&mut self, _block: bool, _cancelled: &[Uid], _signals: &mut Signals) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! What the events of a domain get to know of it.
+
+use std::{io, sync::Arc, thread::JoinHandle};
+
+use crate::{
+    domain::{Domain, Shared},
+    events::SignalSender,
+    runtime::SpawnThread,
+};
+
+/// A domain's seat: what its events are told when they are made, on the domain's own thread.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    shared: Arc<Shared>,
+    spawn_thread: SpawnThread,
+}
+
+impl Seat {
+    pub(crate) fn new(shared: Arc<Shared>, spawn_thread: SpawnThread) -> Self {
+        Self { shared, spawn_thread }
+    }
+
+    /// The domain that the events are for.
+    pub fn domain(&self) -> Domain {
+        self.shared.domain()
+    }
+
+    /// The way to this domain from any thread.
+    pub fn signal_sender(&self) -> SignalSender {
+        SignalSender::new(self.shared.clone())
+    }
+
+    /// Starts a thread the way the runtime's own are started (see
+    /// [`Builder::spawn_thread`](crate::Builder::spawn_thread)).
+    ///
+    /// # Errors
+    ///
+    /// The system's error if the thread cannot be had.
+    pub fn spawn_thread(
+        &self,
+        name: String,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        self.spawn_thread.spawn(name, Box::new(body))
+    }
+}

@@ -1,0 +1,199 @@
+//! News for a domain, from its own `select` and from any other thread.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    domain::{Domain, Shared},
+    events::Uid,
+    protocol::{Parker, Ready},
+};
+
+/// The uids that a `select` wants resumed, in order.
+#[derive(Debug, Default)]
+pub struct Signals(Vec<Uid>);
+
+impl Signals {
+    /// Resumes the task suspended on `uid`, once `select` has returned. A uid whose task is not yet
+    /// suspended is remembered; one that was signalled or cancelled before is ignored.
+    pub fn push(&mut self, uid: Uid) {
+        self.0.push(uid);
+    }
+
+    /// How many were pushed by this `select`.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Was none pushed by this `select`?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Uid> + '_ {
+        self.0.drain(..)
+    }
+}
+
+impl Extend<Uid> for Signals {
+    fn extend<I: IntoIterator<Item = Uid>>(&mut self, uids: I) {
+        self.0.extend(uids);
+    }
+}
+
+/// Any thread's way to signal a domain: `Clone + Send + Sync`. It may outlive the run and is then
+/// inert.
+///
+/// A signal is pushed to a lock-free queue first, and then wakes the domain if it is parked; a
+/// domain that is awake costs no system call.
+///
+/// ```
+/// use vigie::events;
+///
+/// vigie::run(async {
+///     let syscall = events::syscall().unwrap();
+///     let (uid, sender) = (syscall.uid(), events::signal_sender().unwrap());
+///     // Any blocking source of events is a thread and a sender.
+///     let thread = std::thread::spawn(move || sender.send(uid));
+///     syscall.suspend(|_| Ok(())).await.unwrap();
+///     thread.join().unwrap();
+/// }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct SignalSender(Arc<Shared>);
+
+impl SignalSender {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// The domain that is signalled.
+    pub fn domain(&self) -> Domain {
+        self.0.domain()
+    }
+
+    /// Resumes the task suspended on `uid`. A uid of another domain is ignored, and so is one that
+    /// was signalled or cancelled before.
+    pub fn send(&self, uid: Uid) {
+        self.0.signals.send(uid);
+    }
+
+    /// Resumes several tasks, in order, and wakes the domain once.
+    pub fn send_all(&self, uids: impl IntoIterator<Item = Uid>) {
+        let mut any = false;
+        for uid in uids {
+            self.0.signals.push(uid);
+            any = true;
+        }
+        if any {
+            self.0.parker.notify();
+        }
+    }
+
+    /// Makes the domain call `select` soon, waking it if it is parked. Returns whether it was.
+    pub fn wake(&self) -> bool {
+        self.0.parker.notify()
+    }
+
+    pub(crate) fn parker(&self) -> Arc<Parker> {
+        self.0.parker.clone()
+    }
+
+    /// Is there news that the domain has not looked at yet? One relaxed load; a `false` may be
+    /// stale.
+    pub fn is_notified(&self) -> bool {
+        self.0.parker.is_notified()
+    }
+}
+
+impl fmt::Debug for SignalSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SignalSender").field(&self.domain()).finish()
+    }
+}
+
+/// A lock-free queue from any thread to the events of one domain, for news that is more than a uid:
+/// a readiness, the result of a completion. What is sent wakes the domain, whose next `select`
+/// receives it.
+///
+/// ```
+/// use vigie::events::{self, ready_queue};
+///
+/// vigie::run(async {
+///     let (sender, receiver) = ready_queue::<u32>(&events::signal_sender().unwrap());
+///     std::thread::spawn(move || sender.send_all([1, 2])).join().unwrap();
+///     assert_eq!((receiver.try_recv(), receiver.try_recv(), receiver.try_recv()), (Some(1), Some(2), None));
+/// }).unwrap();
+/// ```
+pub fn ready_queue<T>(domain: &SignalSender) -> (ReadySender<T>, ReadyReceiver<T>) {
+    let ready = Arc::new(Ready::new(domain.0.parker.clone()));
+    let sender = ReadySender {
+        ready: ready.clone(),
+        domain: domain.clone(),
+    };
+    (sender, ReadyReceiver(ready))
+}
+
+/// The sending end of a [`ready_queue`]: any thread's.
+pub struct ReadySender<T> {
+    ready: Arc<Ready<T>>,
+    domain: SignalSender,
+}
+
+impl<T> ReadySender<T> {
+    /// Sends one item and wakes the domain if it is parked.
+    pub fn send(&self, item: T) {
+        self.ready.send(item);
+    }
+
+    /// Sends several items, in order, and wakes the domain once.
+    pub fn send_all(&self, items: impl IntoIterator<Item = T>) {
+        if self.push_all(items) {
+            self.domain.wake();
+        }
+    }
+
+    /// Sends without waking the domain; whether there was anything. The caller has to call
+    /// [`SignalSender::wake`] after the last of a batch.
+    pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> bool {
+        let mut any = false;
+        for item in items {
+            self.ready.push(item);
+            any = true;
+        }
+        any
+    }
+}
+
+impl<T> Clone for ReadySender<T> {
+    fn clone(&self) -> Self {
+        Self {
+            ready: self.ready.clone(),
+            domain: self.domain.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for ReadySender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadySender")
+            .field("domain", &self.domain.domain())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The receiving end of a [`ready_queue`]: the domain's.
+pub struct ReadyReceiver<T>(Arc<Ready<T>>);
+
+impl<T> ReadyReceiver<T> {
+    /// The oldest item, if any. It may spin for the few instructions in which a sender has taken its
+    /// place in the queue but not yet written it.
+    pub fn try_recv(&self) -> Option<T> {
+        self.0.pop()
+    }
+}
+
+impl<T> fmt::Debug for ReadyReceiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyReceiver").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! Suspensions: a task waits for a signal that carries its uid.
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use crate::{
+    domain::Local,
+    slots::{Key, Slots},
+};
+
+/// The name of one suspension: unique in its run, and never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid {
+    key: Key,
+    domain: u32,
+}
+
+impl Uid {
+    /// The index of the domain whose task is suspended.
+    pub fn domain(&self) -> usize {
+        self.domain as usize
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Uid({}:{})", self.domain, self.key.serial)
+    }
+}
+
+/// A suspension that has been named but has not begun: made by [`syscall`](super::syscall), owned by
+/// the task that made it. Dropping it, or the [`Suspend`] made of it, before its signal was received
+/// cancels it: its uid is told to the next `select`.
+#[must_use = "a syscall that is dropped is cancelled"]
+pub struct Syscall {
+    uid: Uid,
+    local: Rc<Local>,
+    received: bool,
+}
+
+impl Syscall {
+    pub(crate) fn new(local: Rc<Local>) -> Self {
+        let key = local.suspensions.borrow_mut().insert_with(|_| Suspension::Named);
+        Self {
+            uid: Uid {
+                key,
+                domain: local.index(),
+            },
+            local,
+            received: false,
+        }
+    }
+
+    /// Its uid, to be handed to the events.
+    pub fn uid(&self) -> Uid {
+        self.uid
+    }
+
+    /// Suspends the task until its uid is signalled. `register` runs once the suspension exists, on
+    /// this domain, with nothing in between: a signal cannot come too early. Where the uid was
+    /// signalled even before, nothing is suspended and `register` does not run.
+    ///
+    /// # Errors
+    ///
+    /// That of `register`; the next `select` is then told that the uid is cancelled.
+    pub fn suspend<R>(self, register: R) -> Suspend<R>
+    where
+        R: FnOnce(Uid) -> io::Result<()>,
+    {
+        Suspend {
+            syscall: self,
+            register: Some(register),
+        }
+    }
+
+    /// The poll form of [`suspend`](Self::suspend), for futures written by hand: ready once the uid
+    /// has been signalled, and from then on. The first pending answer means that the suspension
+    /// exists, and the caller registers the uid after it.
+    pub fn poll_signalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.received {
+            return Poll::Ready(());
+        }
+        let mut suspensions = self.local.suspensions.borrow_mut();
+        let Some(suspension) = suspensions.get_mut(self.uid.key) else {
+            return Poll::Ready(());
+        };
+        match suspension {
+            Suspension::Signalled => {
+                suspensions.remove(self.uid.key);
+                self.received = true;
+                return Poll::Ready(());
+            }
+            Suspension::Waiting(waker) => waker.clone_from(cx.waker()),
+            Suspension::Named => *suspension = Suspension::Waiting(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Syscall {
+    fn drop(&mut self) {
+        if !self.received {
+            self.local.cancel_suspension(self.uid);
+        }
+    }
+}
+
+impl fmt::Debug for Syscall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Syscall")
+            .field("uid", &self.uid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A suspension under way: resolves when its uid is signalled, or with the error of the registration.
+/// Dropping it cancels it.
+#[must_use = "futures do nothing unless polled"]
+pub struct Suspend<R> {
+    syscall: Syscall,
+    register: Option<R>,
+}
+
+// Nothing is pinned: `register` runs by value.
+impl<R> Unpin for Suspend<R> {}
+
+impl<R> Future for Suspend<R>
+where
+    R: FnOnce(Uid) -> io::Result<()>,
+{
+    type Output = io::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if this.syscall.poll_signalled(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        match this.register.take() {
+            None => Poll::Pending,
+            Some(register) => match register(this.syscall.uid()) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        }
+    }
+}
+
+impl<R> fmt::Debug for Suspend<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suspend")
+            .field("uid", &self.syscall.uid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a domain knows of one suspension.
+#[derive(Debug)]
+pub(crate) enum Suspension {
+    /// Has a uid, and waits for nothing yet.
+    Named,
+    Waiting(Waker),
+    /// The signal came; the task has not looked yet.
+    Signalled,
+}
+
+pub(crate) type Suspensions = Slots<Suspension>;
+
+impl Local {
+    /// Delivers a signal: at most once, to the suspension that the uid names, or to none.
+    pub(crate) fn signal(&self, uid: Uid) {
+        if uid.domain != self.index() {
+            return;
+        }
+        let waker = match self.suspensions.borrow_mut().get_mut(uid.key) {
+            None => None,
+            Some(suspension) => match std::mem::replace(suspension, Suspension::Signalled) {
+                Suspension::Waiting(waker) => Some(waker),
+                Suspension::Named | Suspension::Signalled => None,
+            },
+        };
+        // Outside of the borrow: a waker is anybody's code.
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Forgets a suspension and has the next `select` told of it.
+    fn cancel_suspension(&self, uid: Uid) {
+        let suspension = self.suspensions.borrow_mut().remove(uid.key);
+        if suspension.is_some() {
+            self.cancelled.borrow_mut().push(uid);
+        }
+    }
+}

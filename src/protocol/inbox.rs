@@ -1,0 +1,60 @@
+//! The inbox: messages from other threads, among them the wakes of tasks, each at most once.
+
+use crate::{
+    protocol::{Parker, Ready},
+    sync::{Arc, AtomicBool, Ordering},
+};
+
+/// A domain's inbox.
+#[derive(Debug)]
+pub(crate) struct Inbox<M>(Ready<M>);
+
+impl<M> Inbox<M> {
+    pub(crate) fn new(parker: Arc<Parker>) -> Self {
+        Self(Ready::new(parker))
+    }
+
+    /// Any thread: leaves a message and wakes the domain if it is parked.
+    pub(crate) fn post(&self, message: M) {
+        self.0.send(message);
+    }
+
+    /// Any thread: leaves a wake for the task that `word` belongs to, unless one already lies there.
+    pub(crate) fn wake(&self, word: &WakeWord, message: M) {
+        if word.request() {
+            self.0.send(message);
+        }
+    }
+
+    /// The domain: takes the oldest message.
+    pub(crate) fn next(&self) -> Option<M> {
+        self.0.pop()
+    }
+}
+
+/// A task's word: does a wake of it lie in the inbox?
+///
+/// The domain takes the word when it finds the wake, and runs the task after that. A wake that was
+/// asked for before is seen by that run; one asked for later posts again.
+#[derive(Debug)]
+pub(crate) struct WakeWord(AtomicBool);
+
+impl WakeWord {
+    pub(crate) fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Any thread: asks for a run; `true` if the caller must post the wake.
+    fn request(&self) -> bool {
+        // ORDERING: release pairs with the acquire in `take`: what the waker did before is seen by
+        // the run, also when the wake of another is the one that lies in the inbox. Hence a swap,
+        // never a load that skips it.
+        !self.0.swap(true, Ordering::Release)
+    }
+
+    /// The domain: has found the wake; the task runs after this.
+    pub(crate) fn take(&self) {
+        // ORDERING: acquire pairs with the release of every `request` since the last `take`.
+        self.0.swap(false, Ordering::Acquire);
+    }
+}

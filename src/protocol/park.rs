@@ -1,0 +1,115 @@
+//! The token parker: one word says whether its one owner is awake, asleep, or has news.
+
+use std::{fmt, time::Instant};
+
+use crate::sync::{AtomicU32, OnceLock, Ordering, Sleeper};
+
+/// The owner runs and has seen all news.
+const AWAKE: u32 = 0;
+/// The owner sleeps, or is about to: whoever brings news must also wake it.
+const PARKED: u32 = 1;
+/// There is news, and the owner has not yet looked.
+const NOTIFIED: u32 = 2;
+
+/// How a notifier wakes an owner that does not sleep on the parker itself but in a system call.
+pub(crate) type Interrupt = Box<dyn Fn() + Send + Sync>;
+
+/// The token parker. One thread, the owner, parks; any thread notifies.
+///
+/// A notifier publishes its news first and then always swaps in the token, whatever it believes the
+/// owner is doing. The owner takes the token before it looks for news. So news is either seen by
+/// the look, or its token is still there when the owner tries to park.
+pub(crate) struct Parker {
+    word: AtomicU32,
+    sleeper: Sleeper,
+    interrupt: OnceLock<Interrupt>,
+}
+
+impl Parker {
+    pub(crate) fn new() -> Self {
+        Self {
+            word: AtomicU32::new(AWAKE),
+            sleeper: Sleeper::new(),
+            interrupt: OnceLock::new(),
+        }
+    }
+
+    /// Sets how the owner is woken from now on. Called by the owner, once, before it first parks.
+    pub(crate) fn set_interrupt(&self, interrupt: Interrupt) {
+        let first = self.interrupt.set(interrupt).is_ok();
+        debug_assert!(first, "the interrupt is set once");
+    }
+
+    /// Any thread: says that there is news, which the caller has already published. Returns whether
+    /// the owner was parked.
+    pub(crate) fn notify(&self) -> bool {
+        // ORDERING: release pairs with the acquire in `take`, `prepare` and `finish`: the owner that has the
+        // token sees the news. Never skipped, not even when the token is already there: only the
+        // swap puts this news before the owner's next look.
+        let parked = self.word.swap(NOTIFIED, Ordering::Release) == PARKED;
+        if parked {
+            match self.interrupt.get() {
+                Some(interrupt) => interrupt(),
+                None => self.sleeper.wake(),
+            }
+        }
+        parked
+    }
+
+    /// Any thread: is there news? One relaxed load. A `false` may be stale; nothing is lost by it,
+    /// since the owner cannot park before it has taken the token.
+    pub(crate) fn is_notified(&self) -> bool {
+        self.word.load(Ordering::Relaxed) == NOTIFIED
+    }
+
+    /// Owner: takes the token if there is one; then the news behind it is visible.
+    pub(crate) fn take(&self) -> bool {
+        if !self.is_notified() {
+            return false;
+        }
+        // ORDERING: acquire pairs with the release in `notify`.
+        self.word.swap(AWAKE, Ordering::Acquire);
+        true
+    }
+
+    /// Owner: sleeps until there is news or `deadline` has passed. Returns at once, with the token
+    /// taken, if there is news already.
+    pub(crate) fn park(&self, deadline: Option<Instant>) {
+        if self.prepare() {
+            // Relaxed: `finish` acquires.
+            self.sleeper
+                .sleep_while(|| self.word.load(Ordering::Relaxed) == PARKED, deadline);
+            self.finish();
+        }
+    }
+
+    /// Owner: announces that it is about to sleep, on the parker or in a system call that the
+    /// interrupt ends. `false`, with the token taken, if there is news: then it must not sleep.
+    pub(crate) fn prepare(&self) -> bool {
+        // Relaxed: going to sleep publishes nothing.
+        if self
+            .word
+            .compare_exchange(AWAKE, PARKED, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+        {
+            return true;
+        }
+        // ORDERING: acquire pairs with the release in `notify`.
+        self.word.swap(AWAKE, Ordering::Acquire);
+        false
+    }
+
+    /// Owner: has slept. Takes the token if there is one.
+    pub(crate) fn finish(&self) {
+        // ORDERING: acquire pairs with the release in `notify`.
+        self.word.swap(AWAKE, Ordering::Acquire);
+    }
+}
+
+impl fmt::Debug for Parker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parker")
+            .field("notified", &self.is_notified())
+            .finish_non_exhaustive()
+    }
+}

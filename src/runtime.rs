@@ -1,0 +1,373 @@
+//! Starting a run, and taking it down again.
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    panic::{Location, resume_unwind},
+    rc::Rc,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+};
+
+use crate::{
+    domain::{Entered, Fatal, Local, Message, Setting, Shared},
+    error::{RunError, TaskError},
+    events::{Events, Seat},
+    sync::{Arc, AtomicU64, Ordering},
+    task::{Joined, Parent, TaskCell},
+};
+
+#[cfg(feature = "system")]
+use crate::system::{Backend, System, Variant};
+
+/// Runs `main` as the main task of a runtime with default settings, and returns its output once every
+/// task has finished.
+///
+/// # Errors
+///
+/// Those of [`Builder::run`].
+///
+/// # Panics
+///
+/// With the main task's own panic, once everything has been taken down.
+///
+/// ```
+/// assert_eq!(vigie::run(async { 6 * 7 }).unwrap(), 42);
+/// ```
+#[track_caller]
+pub fn run<F>(main: F) -> io::Result<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    Builder::new().run(main)
+}
+
+type MakeEvents = Arc<dyn Fn(Seat) -> io::Result<Box<dyn Events>> + Send + Sync>;
+type Body = Box<dyn FnOnce() + Send>;
+
+/// Settings of a run.
+///
+/// ```
+/// let builder = vigie::Builder::new().extra_domains(2).quanta(4);
+/// assert_eq!(builder.run(async { vigie::Domain::all().len() }).unwrap(), 3);
+/// ```
+#[derive(Clone)]
+pub struct Builder {
+    extra_domains: Option<usize>,
+    setting: Setting,
+    events: Choice,
+    #[cfg(feature = "system")]
+    variant: Variant,
+    #[cfg(feature = "system")]
+    backend: Backend,
+    spawn_thread: SpawnThread,
+}
+
+/// Which events the domains get.
+#[derive(Clone)]
+enum Choice {
+    #[cfg(feature = "system")]
+    System,
+    None,
+    Own(MakeEvents),
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder {
+    /// The default settings: as many domains as the machine runs threads at once, and at least two;
+    /// a quantum of one task; no seed; the system's events, with the adaptive observer.
+    pub fn new() -> Self {
+        Self {
+            extra_domains: None,
+            setting: Setting {
+                quanta: 1,
+                seed: None,
+            },
+            #[cfg(feature = "system")]
+            events: Choice::System,
+            #[cfg(not(feature = "system"))]
+            events: Choice::None,
+            #[cfg(feature = "system")]
+            variant: Variant::default(),
+            #[cfg(feature = "system")]
+            backend: Backend::default(),
+            spawn_thread: SpawnThread::default(),
+        }
+    }
+
+    /// Domains besides domain 0, which runs the main task: a thread each. The default is one less
+    /// than the available parallelism, and at least one.
+    pub fn extra_domains(mut self, count: usize) -> Self {
+        self.extra_domains = Some(count);
+        self
+    }
+
+    /// How many ordinary tasks run between two calls of `select`; 0 counts as 1. The default is 1: an
+    /// event then waits for one slice at the most.
+    pub fn quanta(mut self, tasks: u32) -> Self {
+        self.setting.quanta = tasks.max(1);
+        self
+    }
+
+    /// Has ready tasks run, and calls choose their domain, in an order drawn from `seed`. Without a
+    /// seed tasks run first in, first out, and calls go round.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.setting.seed = Some(seed);
+        self
+    }
+
+    /// Events of your own, in place of the system's: `make` is called once on each domain's thread,
+    /// domain 0's first.
+    pub fn events<E: Events>(mut self, make: impl Fn(Seat) -> io::Result<E> + Send + Sync + 'static) -> Self {
+        self.events = Choice::Own(Arc::new(move |seat| Ok(Box::new(make(seat)?))));
+        self
+    }
+
+    /// No events at all: a task that suspends gets
+    /// [`EventsError::NoEvents`](crate::events::EventsError::NoEvents).
+    pub fn without_events(mut self) -> Self {
+        self.events = Choice::None;
+        self
+    }
+
+    /// Which of the system's events: the observer in one of its postures, or the pipe. Without
+    /// effect on events of your own.
+    #[cfg(feature = "system")]
+    pub fn variant(mut self, variant: Variant) -> Self {
+        self.variant = variant;
+        self
+    }
+
+    /// Which poller the system's events use.
+    #[cfg(feature = "system")]
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// How threads are started: the domains' and the observers'. `spawn` gets a builder that has the
+    /// thread's name, and the thread's body. For threads with a stack size, an affinity or a
+    /// priority of your own.
+    ///
+    /// ```
+    /// let builder = vigie::Builder::new()
+    ///     .spawn_thread(|thread, body| thread.stack_size(256 * 1024).spawn(body));
+    /// builder.run(async {}).unwrap();
+    /// ```
+    pub fn spawn_thread(
+        mut self,
+        spawn: impl Fn(thread::Builder, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.spawn_thread = SpawnThread(Arc::new(spawn));
+        self
+    }
+
+    /// Runs `main` as the main task, on this thread, which becomes domain 0; returns its output once
+    /// every task has finished and every thread has been joined.
+    ///
+    /// # Errors
+    ///
+    /// A thread that cannot be started or events that cannot be made: then nothing has run, and all
+    /// that was started has been taken down. A `select` or a `finalise` that failed: then all tasks
+    /// were cancelled and have finished. [`RunError`] (inside the `io::Error`) if a runtime already
+    /// runs on this thread.
+    ///
+    /// # Panics
+    ///
+    /// With the main task's own panic, or that of the events, once everything has been taken down.
+    #[track_caller]
+    pub fn run<F>(self, main: F) -> io::Result<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let location = Location::caller();
+        if Local::with(|_| ()).is_some() {
+            return Err(RunError::AlreadyRunning.into());
+        }
+        let run = Run::start(&self)?;
+        let local = run.local.clone();
+        let root = TaskCell::insert(&local, Parent::Root, location, None, main);
+        local.set_root(root.clone());
+        local.run();
+        let ended = run.stop();
+        // The cell outlives the run by this one hold; its future is gone.
+        let output = root.take();
+        match (output, ended) {
+            (Some(Err(TaskError::Panicked(panic))), _) => resume_unwind(panic.into_payload()),
+            (_, Some(Fatal::Panic(payload))) => resume_unwind(payload),
+            (_, Some(Fatal::Error(error))) => Err(error),
+            (Some(result), None) => result.map_err(io::Error::from),
+            (None, None) => Err(TaskError::Cancelled.into()),
+        }
+    }
+
+    /// Makes a domain, on its own thread.
+    fn make_domain(&self, peers: &Arc<[Arc<Shared>]>, index: u32) -> io::Result<Rc<Local>> {
+        let shared = peers[index as usize].clone();
+        let events = self.make_events(Seat::new(shared.clone(), self.spawn_thread.clone()))?;
+        Ok(Rc::new(Local::new(shared, peers.clone(), events, self.setting)))
+    }
+
+    fn make_events(&self, seat: Seat) -> io::Result<Option<Box<dyn Events>>> {
+        match &self.events {
+            #[cfg(feature = "system")]
+            Choice::System => Ok(Some(Box::new(System::new(seat, self.variant, self.backend)?))),
+            Choice::None => Ok(None),
+            Choice::Own(make) => make(seat).map(Some),
+        }
+    }
+
+    fn domains(&self) -> io::Result<u32> {
+        let extra = self.extra_domains.unwrap_or_else(|| {
+            let parallel = thread::available_parallelism().map_or(1, usize::from);
+            (parallel - 1).max(1)
+        });
+        u32::try_from(extra)
+            .ok()
+            .and_then(|extra| extra.checked_add(1))
+            .ok_or(RunError::TooManyDomains.into())
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Builder");
+        debug
+            .field("extra_domains", &self.extra_domains)
+            .field("setting", &self.setting);
+        #[cfg(feature = "system")]
+        debug
+            .field("variant", &self.variant)
+            .field("backend", &self.backend);
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// How threads are started.
+#[derive(Clone)]
+pub(crate) struct SpawnThread(Arc<dyn Fn(thread::Builder, Body) -> io::Result<JoinHandle<()>> + Send + Sync>);
+
+impl SpawnThread {
+    pub(crate) fn spawn(&self, name: String, body: Body) -> io::Result<JoinHandle<()>> {
+        (self.0)(thread::Builder::new().name(name), body)
+    }
+}
+
+impl Default for SpawnThread {
+    fn default() -> Self {
+        Self(Arc::new(|thread, body| thread.spawn(body)))
+    }
+}
+
+impl fmt::Debug for SpawnThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SpawnThread")
+    }
+}
+
+/// A run under way: domain 0 on this thread, the others on theirs. Dropping it takes all of it down.
+struct Run {
+    local: Rc<Local>,
+    _entered: Entered,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Run {
+    fn start(builder: &Builder) -> io::Result<Self> {
+        static RUNS: AtomicU64 = AtomicU64::new(1);
+        // Relaxed: only uniqueness counts.
+        let serial = RUNS.fetch_add(1, Ordering::Relaxed);
+        let domains = builder.domains()?;
+        let peers: Arc<[_]> = (0..domains)
+            .map(|index| Arc::new(Shared::new(serial, index)))
+            .collect();
+        let local = builder.make_domain(&peers, 0)?;
+        let mut run = Self {
+            _entered: local.enter(),
+            local,
+            threads: Vec::new(),
+        };
+        let (report, reports) = mpsc::channel();
+        for index in 1..domains {
+            let (builder_there, peers, report) = (builder.clone(), peers.clone(), report.clone());
+            let body = move || run_domain(&builder_there, &peers, index, report);
+            let thread = builder
+                .spawn_thread
+                .spawn(format!("vigie-{index}"), Box::new(body))?;
+            run.threads.push(thread);
+        }
+        drop(report);
+        for _ in 1..domains {
+            // No report means a panic in the making of the events.
+            let Ok(started) = reports.recv() else {
+                match run.stop() {
+                    Some(Fatal::Panic(payload)) => resume_unwind(payload),
+                    _ => return Err(io::Error::other("a domain's thread ended before it began")),
+                }
+            };
+            started?;
+        }
+        Ok(run)
+    }
+
+    /// Stops the other domains, then this one; what ended the run before its time, if anything did.
+    fn stop(mut self) -> Option<Fatal> {
+        self.take_down();
+        self.local.take_fatal()
+    }
+
+    fn take_down(&mut self) {
+        for peer in &self.local.peers[1..] {
+            peer.inbox.post(Message::Stop);
+        }
+        for thread in self.threads.drain(..) {
+            if let Err(payload) = thread.join() {
+                self.local
+                    .shared
+                    .inbox
+                    .post(Message::Fatal(Fatal::Panic(payload)));
+            }
+        }
+        self.local.finalise();
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.take_down();
+    }
+}
+
+/// The life of a domain other than 0, on its own thread.
+fn run_domain(
+    builder: &Builder,
+    peers: &Arc<[Arc<Shared>]>,
+    index: u32,
+    report: mpsc::Sender<io::Result<()>>,
+) {
+    let local = match builder.make_domain(peers, index) {
+        Ok(local) => local,
+        Err(error) => {
+            // Nobody listens only if another domain failed first.
+            let _ = report.send(Err(error));
+            return;
+        }
+    };
+    let _ = report.send(Ok(()));
+    // Else a domain that fails to begin could not be told from one that has not begun yet.
+    drop(report);
+    let _entered = local.enter();
+    local.run();
+    local.finalise();
+}

@@ -1,0 +1,84 @@
+//! A slab whose keys are never valid twice: tasks, suspensions and sources live in one each.
+
+use slab::Slab;
+
+/// Where a value lives, and which of the values that ever lived there it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    /// Counts every insertion, and so is never used again.
+    pub(crate) serial: u64,
+    pub(crate) index: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Slots<T> {
+    slab: Slab<(u64, T)>,
+    serial: u64,
+}
+
+impl<T> Slots<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            serial: 0,
+        }
+    }
+
+    /// Inserts what `make` makes of its own key.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
+        let entry = self.slab.vacant_entry();
+        let index = u32::try_from(entry.key()).expect("fewer than 2^32 live values");
+        self.serial += 1;
+        let key = Key {
+            serial: self.serial,
+            index,
+        };
+        entry.insert((key.serial, make(key)));
+        key
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        self.slab
+            .get(key.index as usize)
+            .filter(|(serial, _)| *serial == key.serial)
+            .map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let entry = self.slab.get_mut(key.index as usize)?;
+        (entry.0 == key.serial).then_some(&mut entry.1)
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        self.get(key)?;
+        Some(self.slab.remove(key.index as usize).1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slab.iter().map(|(_, (_, value))| value)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_never_finds_the_next_value_in_its_place() {
+        let mut slots = Slots::new();
+        let old = slots.insert_with(|_| "old");
+        assert_eq!(slots.remove(old), Some("old"));
+        let new = slots.insert_with(|_| "new");
+        assert_eq!(old.index, new.index, "the place is used again");
+        assert_eq!(
+            (slots.get(old), slots.get_mut(old), slots.remove(old)),
+            (None, None, None)
+        );
+        assert_eq!(slots.get(new), Some(&"new"));
+        assert_eq!((slots.len(), slots.iter().count()), (1, 1));
+    }
+}

@@ -1,0 +1,123 @@
+//! The facade over loom, and the stand-in for the lock-free queue.
+
+use std::time::Instant;
+
+use loom::{
+    cell::UnsafeCell as LoomCell,
+    sync::{
+        Condvar,
+        atomic::{AtomicBool as LoomBool, AtomicUsize},
+    },
+};
+
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+pub(crate) use std::sync::OnceLock;
+
+/// How many items a model may push in one execution: each place is used once.
+const CAPACITY: usize = 8;
+
+/// A stand-in for `crossbeam_queue::SegQueue` that is weaker than it on purpose.
+///
+/// It may leave out synchronisation that the real queue has, and must never add any: then what
+/// holds here holds there. A push takes its place with a relaxed increment, writes, and publishes
+/// with one release store; a pop acquires that store and nothing else. There is no fence and no
+/// order between the places. A `Mutex<VecDeque>` here would hide every lost wake-up, since its lock
+/// orders what the protocol has to order by itself.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    tail: AtomicUsize,
+    head: AtomicUsize,
+    places: Vec<Place<T>>,
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    full: LoomBool,
+    item: LoomCell<Option<T>>,
+}
+
+// SAFETY: an item moves from the pushing thread to the popping one, guarded by `full`.
+unsafe impl<T: Send> Send for Queue<T> {}
+// SAFETY: as above; each place is written by the one thread that took it and read after `full`.
+unsafe impl<T: Send> Sync for Queue<T> {}
+
+impl<T> Queue<T> {
+    pub(crate) fn new() -> Self {
+        let places = (0..CAPACITY)
+            .map(|_| Place {
+                full: LoomBool::new(false),
+                item: LoomCell::new(None),
+            })
+            .collect();
+        Self {
+            tail: AtomicUsize::new(0),
+            head: AtomicUsize::new(0),
+            places,
+        }
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        // Relaxed on purpose: the stand-in must not order one push with another.
+        let place = &self.places[self.tail.fetch_add(1, Ordering::Relaxed)];
+        // SAFETY: the place was taken by this push alone, and is read only once `full`.
+        place.item.with_mut(|slot| unsafe { *slot = Some(item) });
+        // ORDERING: pairs with the acquire load in `pop`.
+        place.full.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn pop(&self) -> Option<T> {
+        // The one consumer owns `head`.
+        let head = self.head.load(Ordering::Relaxed);
+        let place = self.places.get(head)?;
+        // ORDERING: pairs with the release store in `push`.
+        if !place.full.load(Ordering::Acquire) {
+            return None;
+        }
+        self.head.store(head + 1, Ordering::Relaxed);
+        // SAFETY: `full` was published after the write, and this place is popped once.
+        place.item.with_mut(|slot| unsafe { (*slot).take() })
+    }
+
+    /// The look that proves nothing: the litmus models show that it misses a finished push.
+    pub(crate) fn is_empty(&self) -> bool {
+        let head = self.head.load(Ordering::Relaxed);
+        self.places
+            .get(head)
+            .is_none_or(|place| !place.full.load(Ordering::Relaxed))
+    }
+}
+
+/// The same sleeper over loom's mutex and condition variable, without time.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    lock: Mutex<()>,
+    condvar: Condvar,
+}
+
+impl Sleeper {
+    pub(crate) fn new() -> Self {
+        Self {
+            lock: Mutex::new(()),
+            condvar: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn sleep_while(&self, mut asleep: impl FnMut() -> bool, deadline: Option<Instant>) {
+        assert!(deadline.is_none(), "loom has no clock");
+        let mut guard = self.lock.lock().unwrap();
+        while asleep() {
+            guard = self.condvar.wait(guard).unwrap();
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        drop(self.lock.lock().unwrap());
+        self.condvar.notify_one();
+    }
+}

@@ -1,0 +1,16 @@
+//! The facade: the only place that names the standard library's atomics, threads that sleep, the
+//! lock-free queue, or loom.
+//!
+//! Everything in `protocol` is written against it, so that the models of `loom-tests` drive the
+//! very code that ships. Built with `--cfg vigie_loom`, each item is loom's or a stand-in that is
+//! no stronger than the real one.
+
+#[cfg(not(vigie_loom))]
+mod std;
+#[cfg(not(vigie_loom))]
+pub(crate) use self::std::*;
+
+#[cfg(vigie_loom)]
+mod loom;
+#[cfg(vigie_loom)]
+pub(crate) use self::loom::*;

@@ -1,0 +1,88 @@
+//! The facade over the standard library, `parking_lot` and `crossbeam-queue`.
+
+#![allow(
+    clippy::disallowed_types,
+    reason = "this file is where those types may be named"
+)]
+
+use std::time::Instant;
+
+pub(crate) use parking_lot::Mutex;
+pub(crate) use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+};
+
+/// The lock-free queue: many producers, and here a single consumer.
+///
+/// `pop` may spin for the few instructions in which a producer has taken its place but not yet
+/// written it.
+#[derive(Debug)]
+pub(crate) struct Queue<T>(crossbeam_queue::SegQueue<T>);
+
+impl<T> Queue<T> {
+    pub(crate) fn new() -> Self {
+        Self(crossbeam_queue::SegQueue::new())
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        self.0.push(item);
+    }
+
+    pub(crate) fn pop(&self) -> Option<T> {
+        self.0.pop()
+    }
+}
+
+/// A place where one thread sleeps until a condition that another thread changes no longer holds.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    lock: Mutex<()>,
+    condvar: parking_lot::Condvar,
+}
+
+impl Sleeper {
+    pub(crate) fn new() -> Self {
+        Self {
+            lock: Mutex::new(()),
+            condvar: parking_lot::Condvar::new(),
+        }
+    }
+
+    /// Sleeps while `asleep` says so, at most until `deadline`.
+    pub(crate) fn sleep_while(&self, mut asleep: impl FnMut() -> bool, deadline: Option<Instant>) {
+        let mut guard = self.lock.lock();
+        while asleep() {
+            match deadline {
+                None => self.condvar.wait(&mut guard),
+                Some(deadline) => {
+                    if self.condvar.wait_until(&mut guard, deadline).timed_out() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Wakes the sleeper, whose condition the caller has already changed.
+    pub(crate) fn wake(&self) {
+        // Whoever saw the old condition holds the lock until it waits: once the lock is ours, the
+        // sleeper either waits or will see the new condition.
+        drop(self.lock.lock());
+        self.condvar.notify_one();
+    }
+}
+
+/// `UnsafeCell` with the closures by which loom tracks who touches it.
+#[derive(Debug)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}

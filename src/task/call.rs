@@ -1,0 +1,187 @@
+//! Calls: tasks started on another domain.
+
+use std::{future::Future, panic::Location, rc::Rc, sync::Arc, task::Poll};
+
+use crate::{
+    domain::{Domain, Local, Message, Shared},
+    error::TaskError,
+    slots::Key,
+    sync::{Mutex, OnceLock},
+    task::{Ending, Node, Parent, Promise, Task, TaskCell, cell::discard},
+};
+
+/// Starts a task on another domain, in parallel with its parent, the current task.
+///
+/// Only the closure and the result travel, and are `Send`; the future is made and dropped on the
+/// domain it runs on. Each call goes to the next domain in turn, never to domain 0 and never to the
+/// caller's own; those made of one domain to another start in the order they were made.
+///
+/// The promise resolves to [`TaskError::NoDomainAvailable`] where there is no such domain, and fails
+/// as that of [`spawn`](crate::spawn) does where no task can be started.
+///
+/// ```
+/// let elsewhere = vigie::Builder::new().extra_domains(1).run(async {
+///     vigie::call(|| async { vigie::Domain::current().unwrap().index() }).await.unwrap()
+/// });
+/// assert_eq!(elsewhere.unwrap(), 1);
+/// ```
+#[track_caller]
+pub fn call<C, F>(closure: C) -> Promise<F::Output>
+where
+    C: FnOnce() -> F + Send + 'static,
+    F: Future + 'static,
+    F::Output: Send + 'static,
+{
+    start(Location::caller(), closure, |local| local.next_available())
+}
+
+/// As [`call`], to a domain of the caller's choice: one of [`Domain::available`].
+///
+/// ```
+/// vigie::Builder::new().extra_domains(2).run(async {
+///     for domain in vigie::Domain::available() {
+///         let there = vigie::call_on(domain, || async { vigie::Domain::current() });
+///         assert_eq!(there.await.unwrap(), Some(domain));
+///     }
+/// }).unwrap();
+/// ```
+#[track_caller]
+pub fn call_on<C, F>(domain: Domain, closure: C) -> Promise<F::Output>
+where
+    C: FnOnce() -> F + Send + 'static,
+    F: Future + 'static,
+    F::Output: Send + 'static,
+{
+    start(Location::caller(), closure, |local| {
+        local.available().find(|peer| peer.domain() == domain).cloned()
+    })
+}
+
+fn start<C, F>(
+    location: &'static Location<'static>,
+    closure: C,
+    choose: impl FnOnce(&Local) -> Option<Arc<Shared>>,
+) -> Promise<F::Output>
+where
+    C: FnOnce() -> F + Send + 'static,
+    F: Future + 'static,
+    F::Output: Send + 'static,
+{
+    let started = Local::with(|local| {
+        let parent = local.parent()?;
+        let target = choose(local).ok_or(TaskError::NoDomainAvailable)?;
+        let call = Arc::new(CallCell::new());
+        let link = local.insert(|key| {
+            let node = Node::new(key, Parent::Task(parent), location);
+            Rc::new(Link {
+                node,
+                target: target.clone(),
+                call: call.clone(),
+            })
+        });
+        let (caller, link_key, far_end) = (local.shared.clone(), link.node.key, call.clone());
+        target.inbox.post(Message::Start(Box::new(move || {
+            far_end.start(
+                Parent::Caller {
+                    domain: caller,
+                    link: link_key,
+                },
+                location,
+                closure,
+            );
+        })));
+        Ok(Promise::remote(link, call))
+    });
+    started
+        .unwrap_or(Err(TaskError::OutsideRuntime))
+        .unwrap_or_else(Promise::failed)
+}
+
+/// What the two ends of a call share.
+pub(crate) struct CallCell<T> {
+    /// The task, named by the domain that runs it, and read there only.
+    task: OnceLock<Key>,
+    /// Put there when the task has finished, and taken by the promise.
+    result: Mutex<Option<Result<T, TaskError>>>,
+}
+
+impl<T> CallCell<T> {
+    fn new() -> Self {
+        Self {
+            task: OnceLock::new(),
+            result: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn put(&self, result: Result<T, TaskError>) {
+        *self.result.lock() = Some(result);
+    }
+
+    pub(crate) fn take(&self) -> Option<Result<T, TaskError>> {
+        self.result.lock().take()
+    }
+}
+
+impl<T: Send + 'static> CallCell<T> {
+    /// On the called domain: makes the task. The closure runs in its first slice.
+    fn start<C, F>(self: Arc<Self>, caller: Parent, location: &'static Location<'static>, closure: C)
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future<Output = T> + 'static,
+    {
+        Local::with(|local| {
+            let future = async move { closure().await };
+            let task = TaskCell::insert(local, caller, location, Some(self.clone()), future);
+            let first = self.task.set(task.node().key).is_ok();
+            debug_assert!(first, "a call is started once");
+            local.schedule(task);
+        });
+    }
+}
+
+/// A call, seen by the domain that runs its task.
+pub(crate) trait Called: Send + Sync {
+    fn key(&self) -> Option<Key>;
+
+    /// Drops the result, if there is one: nobody can ask for it any more.
+    fn discard(&self);
+}
+
+impl<T: Send> Called for CallCell<T> {
+    fn key(&self) -> Option<Key> {
+        self.task.get().copied()
+    }
+
+    fn discard(&self) {
+        discard(self.take());
+    }
+}
+
+/// The near end of a call: it stands among the caller's children for the task on the other domain.
+pub(crate) struct Link {
+    node: Node,
+    target: Arc<Shared>,
+    call: Arc<dyn Called>,
+}
+
+impl Task for Link {
+    fn node(&self) -> &Node {
+        &self.node
+    }
+
+    fn poll(&self) -> Poll<Ending> {
+        Poll::Pending
+    }
+
+    /// The message follows the one that starts the task, from the same thread: it finds the task.
+    fn cancel(&self) -> Option<Ending> {
+        self.target.inbox.post(Message::Cancel(self.call.clone()));
+        None
+    }
+
+    fn publish(&self) {
+        if self.node.is_cancelled() {
+            self.call.discard();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The task cell: a future, then its result, in one place.
+
+use std::{
+    any::Any,
+    cell::RefCell,
+    future::Future,
+    panic::{AssertUnwindSafe, Location, catch_unwind},
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use crate::{
+    domain::Local,
+    error::{Panic, TaskError},
+    slots::Key,
+    task::{Ending, Node, Parent, Task, call::CallCell, promise::Promise, waker::TaskWaker},
+};
+
+/// Spawns a task on this domain, concurrent with its parent, the current task.
+///
+/// Its future need not be `Send`. It first runs when the parent gives way, in the order of spawning.
+/// Dropping the promise cancels it. Where no task can be started, on a thread without a runtime or
+/// in a destructor of a task that ends, the future is dropped and the promise resolves to
+/// [`TaskError::OutsideRuntime`] or [`TaskError::Ending`].
+///
+/// ```
+/// let sum = vigie::run(async {
+///     let (one, two) = (vigie::spawn(async { 1 }), vigie::spawn(async { 2 }));
+///     one.await.unwrap() + two.await.unwrap()
+/// });
+/// assert_eq!(sum.unwrap(), 3);
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> Promise<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let location = Location::caller();
+    let spawned = Local::with(|local| local.parent().map(|parent| (local.clone(), parent)));
+    match spawned.unwrap_or(Err(TaskError::OutsideRuntime)) {
+        Ok((local, parent)) => {
+            let task = TaskCell::insert(&local, Parent::Task(parent), location, None, future);
+            local.schedule(task.clone());
+            Promise::local(task)
+        }
+        Err(error) => Promise::failed(error),
+    }
+}
+
+pub(crate) struct TaskCell<F: Future> {
+    node: Node,
+    waker: Waker,
+    task_waker: Arc<TaskWaker>,
+    /// Where the result goes, if the parent is on another domain.
+    call: Option<Arc<CallCell<F::Output>>>,
+    stage: RefCell<Stage<F>>,
+}
+
+enum Stage<F: Future> {
+    Future(F),
+    Result(Result<F::Output, TaskError>),
+    Gone,
+}
+
+impl<F> TaskCell<F>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    /// Makes a task of this domain. It is in no queue yet.
+    pub(crate) fn insert(
+        local: &Local,
+        parent: Parent,
+        location: &'static Location<'static>,
+        call: Option<Arc<CallCell<F::Output>>>,
+        future: F,
+    ) -> Rc<Self> {
+        local.insert(|key: Key| {
+            let task_waker = TaskWaker::new(local.shared.clone(), key);
+            Rc::new(Self {
+                node: Node::new(key, parent, location),
+                waker: task_waker.waker(),
+                task_waker,
+                call,
+                stage: RefCell::new(Stage::Future(future)),
+            })
+        })
+    }
+
+    /// Drops the future where it is, and notes how the task ended.
+    fn close(&self, result: Result<F::Output, TaskError>) -> Ending {
+        let ending = match &result {
+            Ok(_) => Ending::Returned,
+            Err(TaskError::Panicked(_)) => Ending::Panicked,
+            Err(_) => Ending::Cancelled,
+        };
+        // From here on the task can spawn nothing: a destructor that tries gets an error.
+        self.node.end(ending);
+        let dropped = catch(|| *self.stage.borrow_mut() = Stage::Gone);
+        let result = match dropped {
+            Err(panic) if ending != Ending::Panicked => {
+                discard(result);
+                Err(TaskError::Panicked(panic))
+            }
+            _ => result,
+        };
+        let ending = match &result {
+            Err(TaskError::Panicked(_)) => Ending::Panicked,
+            _ => ending,
+        };
+        if self.node.is_cancelled() {
+            // Nobody can ask for it any more.
+            discard(result);
+        } else {
+            *self.stage.borrow_mut() = Stage::Result(result);
+        }
+        ending
+    }
+}
+
+impl<F> Task for TaskCell<F>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn node(&self) -> &Node {
+        &self.node
+    }
+
+    fn poll(&self) -> Poll<Ending> {
+        let result = {
+            let mut stage = self.stage.borrow_mut();
+            let Stage::Future(future) = &mut *stage else {
+                return Poll::Pending;
+            };
+            // SAFETY: the cell is made in an `Rc` and never leaves it, and the future is dropped in
+            // place, by `close` or with the cell: it does not move between here and its drop.
+            let future = unsafe { Pin::new_unchecked(future) };
+            let mut cx = Context::from_waker(&self.waker);
+            match catch(|| future.poll(&mut cx)) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(value)) => Ok(value),
+                Err(panic) => Err(TaskError::Panicked(panic)),
+            }
+        };
+        Poll::Ready(self.close(result))
+    }
+
+    fn cancel(&self) -> Option<Ending> {
+        Some(self.close(Err(TaskError::Cancelled)))
+    }
+
+    fn publish(&self) {
+        if let Some(call) = &self.call
+            && let Some(result) = self.take()
+        {
+            call.put(result);
+        }
+    }
+
+    fn take_wake(&self) {
+        self.task_waker.take_wake();
+    }
+}
+
+/// A task whose result is a `T`.
+pub(crate) trait Joined<T>: Task {
+    /// The result, once, after the future has gone.
+    fn take(&self) -> Option<Result<T, TaskError>>;
+
+    fn into_task(self: Rc<Self>) -> Rc<dyn Task>;
+}
+
+impl<F> Joined<F::Output> for TaskCell<F>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn take(&self) -> Option<Result<F::Output, TaskError>> {
+        let mut stage = self.stage.borrow_mut();
+        match &*stage {
+            Stage::Result(_) => match std::mem::replace(&mut *stage, Stage::Gone) {
+                Stage::Result(result) => Some(result),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn into_task(self: Rc<Self>) -> Rc<dyn Task> {
+        self
+    }
+}
+
+/// Runs what is the user's, and catches its panic.
+fn catch<R>(run: impl FnOnce() -> R) -> Result<R, Panic> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Panic::new)
+}
+
+/// Drops a result that nobody will see. A panic of its destructor is the task's own: the panic hook
+/// has reported it, and there is nobody to hand it to.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(panic) = catch(|| drop(value)) {
+        let payload: Box<dyn Any + Send> = panic.into_payload();
+        // The payload's own destructor may panic as well; a third one is not chased.
+        let _ = catch(|| drop(payload));
+    }
+}

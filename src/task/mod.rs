@@ -1,0 +1,27 @@
+//! Tasks: futures, their promises, and the tree that they form.
+//!
+//! A task has finished when its future is gone and all its descendants have finished, on every
+//! domain. A domain's tasks are touched by its own thread only: other threads hold a waker, which
+//! owns no future, or the result of a call, which is `Send`; everything else is a message.
+
+mod call;
+mod cell;
+mod node;
+mod promise;
+mod wait;
+mod waker;
+mod yielding;
+
+pub use self::{
+    call::{call, call_on},
+    cell::spawn,
+    promise::{Cancel, Promise, PromiseState},
+    wait::{await_all, await_first, await_one},
+    yielding::{YieldNow, yield_if_needed, yield_now},
+};
+
+pub(crate) use self::{
+    call::Called,
+    cell::{Joined, TaskCell},
+    node::{Ending, Node, Parent, Task},
+};

@@ -1,0 +1,194 @@
+//! Promises: the parent's hold on a child.
+
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use crate::{
+    domain::Local,
+    error::TaskError,
+    task::{
+        Ending, Joined, Node, Task,
+        call::{CallCell, Link},
+    },
+};
+
+/// A child task, in its parent's hands.
+///
+/// Awaiting it gives the task's result, once the task has finished: its future is gone and all its
+/// descendants have finished, on every domain. A promise that is awaited and dropped before that
+/// cancels the task, as dropping it does at any time; the parent does not wait for that there, but
+/// will not itself finish before it. Only the parent awaits: another task gets
+/// [`TaskError::NotAChild`]. Awaiting is cancellation-safe in that nothing is lost while the promise
+/// itself lives: await `&mut promise`.
+///
+/// Not `Send`: it stays on its parent's domain. Awaited a second time after it gave its result, it
+/// says [`TaskError::Cancelled`].
+#[must_use = "a promise that is dropped cancels its task"]
+pub struct Promise<T>(Inner<T>);
+
+enum Inner<T> {
+    Local(Rc<dyn Joined<T>>),
+    Remote(Rc<Link>, Arc<CallCell<T>>),
+    /// No task was started, for this reason, if it has not been told yet.
+    Failed(Option<TaskError>, PhantomData<Rc<()>>),
+}
+
+/// What has become of a promise's task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PromiseState {
+    /// It, or a descendant of it, has not finished.
+    Running,
+    /// It has finished, and returned a result.
+    Returned,
+    /// It has finished, and panicked.
+    Panicked,
+    /// It has finished, cancelled.
+    Cancelled,
+    /// It was never started.
+    Failed,
+}
+
+impl<T> Promise<T> {
+    pub(crate) fn local(task: Rc<dyn Joined<T>>) -> Self {
+        Self(Inner::Local(task))
+    }
+
+    pub(crate) fn remote(link: Rc<Link>, call: Arc<CallCell<T>>) -> Self {
+        Self(Inner::Remote(link, call))
+    }
+
+    pub(crate) fn failed(error: TaskError) -> Self {
+        Self(Inner::Failed(Some(error), PhantomData))
+    }
+
+    fn node(&self) -> Option<&Node> {
+        match &self.0 {
+            Inner::Local(task) => Some(task.node()),
+            Inner::Remote(link, _) => Some(link.node()),
+            Inner::Failed(..) => None,
+        }
+    }
+
+    /// What has become of the task, without waiting.
+    pub fn state(&self) -> PromiseState {
+        match self.node() {
+            None => PromiseState::Failed,
+            Some(node) if !node.is_finished() => PromiseState::Running,
+            Some(node) => match node.ending() {
+                Ending::Returned => PromiseState::Returned,
+                Ending::Panicked => PromiseState::Panicked,
+                Ending::Cancelled => PromiseState::Cancelled,
+            },
+        }
+    }
+
+    /// Cancels the task, now. The future that this returns resolves when the whole subtree of the
+    /// task has finished, on every domain; there is no need to await it for the cancellation to
+    /// happen. A task that runs is cancelled at the end of its slice, one that has finished loses
+    /// its result.
+    ///
+    /// ```
+    /// vigie::run(async {
+    ///     let endless = vigie::spawn(std::future::pending::<()>());
+    ///     endless.cancel().await;
+    /// }).unwrap();
+    /// ```
+    pub fn cancel(self) -> Cancel<T> {
+        self.doom();
+        Cancel(self)
+    }
+
+    fn doom(&self) {
+        let Some(node) = self.node() else { return };
+        if node.is_finished() || node.is_cancelled() {
+            return;
+        }
+        let task: Rc<dyn Task> = match &self.0 {
+            Inner::Local(task) => task.clone().into_task(),
+            Inner::Remote(link, _) => link.clone(),
+            Inner::Failed(..) => return,
+        };
+        // On a thread without a domain the run is over, and the task with it.
+        Local::with(|local| local.doom(task));
+    }
+
+    fn take(&mut self) -> Result<T, TaskError> {
+        let taken = match &mut self.0 {
+            Inner::Local(task) => task.take(),
+            Inner::Remote(_, call) => call.take(),
+            Inner::Failed(error, _) => error.take().map(Err),
+        };
+        taken.unwrap_or(Err(TaskError::Cancelled))
+    }
+
+    /// Ready once the task has finished.
+    fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.node() {
+            Some(node) if !node.is_finished() => {
+                node.set_waiter(cx.waker());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.node()
+            .is_none_or(|node| Local::with(|local| local.is_parent_of(node)).unwrap_or(false))
+    }
+}
+
+// Nothing is pinned.
+impl<T> Unpin for Promise<T> {}
+
+impl<T> Future for Promise<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.is_ours() {
+            return Poll::Ready(Err(TaskError::NotAChild));
+        }
+        self.poll_finished(cx).map(|()| self.take())
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        self.doom();
+        if self.node().is_some_and(Node::is_finished) {
+            // A result that nobody asked for is dropped here and now, in its parent: the other end
+            // of a call may hold the cell for a moment longer.
+            drop(self.take());
+        }
+    }
+}
+
+impl<T> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A cancellation under way: resolves when the whole subtree of the task has finished. Dropping it
+/// changes nothing.
+#[must_use = "await it to know that the task has finished"]
+#[derive(Debug)]
+pub struct Cancel<T>(Promise<T>);
+
+impl<T> Future for Cancel<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_finished(cx)
+    }
+}
