@@ -13,6 +13,8 @@ mod domain;
 mod error;
 #[cfg(not(vigie_loom))]
 pub mod events;
+#[cfg(all(not(vigie_loom), feature = "system"))]
+pub mod net;
 #[cfg(not(vigie_loom))]
 mod protocol;
 #[cfg(not(vigie_loom))]
@@ -21,12 +23,16 @@ mod runtime;
 mod slots;
 #[cfg(not(vigie_loom))]
 mod sync;
+#[cfg(all(not(vigie_loom), feature = "system"))]
+pub mod system;
 #[cfg(not(vigie_loom))]
 mod task;
+#[cfg(all(not(vigie_loom), feature = "system"))]
+pub mod time;
 
 #[cfg(not(vigie_loom))]
 pub use crate::{
-    domain::{Domain, access::should_yield},
+    domain::{Domain, TaskId, access::should_yield},
     error::{Panic, RunError, TaskError},
     runtime::{Builder, run},
     task::{

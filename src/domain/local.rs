@@ -165,6 +165,10 @@ impl Local {
         }
     }
 
+    pub(crate) fn current_key(&self) -> Option<Key> {
+        self.current.borrow().as_ref().map(|task| task.node().key)
+    }
+
     /// Is the current task the parent of `node`?
     pub(crate) fn is_parent_of(&self, node: &Node) -> bool {
         let current = self.current.borrow();

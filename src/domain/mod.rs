@@ -15,6 +15,7 @@ pub(crate) use self::{
     local::{Entered, Local, Setting},
     shared::{Fatal, Message, Shared},
 };
+use crate::slots::Key;
 
 /// Names a domain of a run: plain data, which says nothing of whether the run still lives.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,5 +60,42 @@ impl fmt::Debug for Domain {
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "domain {}", self.index)
+    }
+}
+
+/// Names a task of a run: plain data, never used again in the same run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    domain: Domain,
+    key: Key,
+}
+
+impl TaskId {
+    /// The task that this code runs in, `None` outside of any.
+    ///
+    /// ```
+    /// vigie::run(async {
+    ///     let main = vigie::TaskId::current();
+    ///     let child = vigie::spawn(async { vigie::TaskId::current() }).await.unwrap();
+    ///     assert_ne!(main, child);
+    ///     assert!(main.unwrap().is_live() && !child.unwrap().is_live());
+    /// }).unwrap();
+    /// ```
+    pub fn current() -> Option<Self> {
+        let key = Local::with(|local| local.current_key().map(|key| (local.shared.domain(), key)));
+        key.flatten().map(|(domain, key)| Self { domain, key })
+    }
+
+    /// The domain it runs on.
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// Has it, or a descendant of it, not finished yet? Asked on its own domain; `false` elsewhere.
+    pub fn is_live(&self) -> bool {
+        Local::with(|local| {
+            local.shared.domain() == self.domain && local.tasks.borrow().get(self.key).is_some()
+        })
+        .unwrap_or(false)
     }
 }

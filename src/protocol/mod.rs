@@ -11,5 +11,5 @@ pub(crate) use self::{
     inbox::{Inbox, WakeWord},
     park::Parker,
     ready::Ready,
-    watch::{Watch, Watchman},
+    watch::{Stopped, Watch, Watchman},
 };

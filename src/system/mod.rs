@@ -1,0 +1,271 @@
+//! The default events: sources watched by the system's poller, and timers.
+//!
+//! They stand on the public contract of [`events`](crate::events) alone. Three variants are built of
+//! the same sources, timers and pollers, and chosen when a run is built:
+//!
+//! | variant | who polls | how a parked domain learns of news |
+//! |---|---|---|
+//! | [`Observer`](Variant::Observer) | the observer thread; the domain while it is awake and runs dry again and again | its parker |
+//! | [`Always`](Variant::Always) | the observer thread | its parker |
+//! | [`Pipe`](Variant::Pipe) | the domain, blocking | a byte in a pipe |
+//!
+//! The observer thread starts with the domain's first source: a program that only sleeps has none.
+
+mod observer;
+mod pipe;
+mod poller;
+mod source;
+mod timer;
+
+use std::{fmt, io, str::FromStr, time::Instant};
+
+pub use self::poller::Backend;
+pub(crate) use self::{
+    source::{Direction, Source},
+    timer::TimerKey,
+};
+
+use self::{
+    observer::Observer,
+    pipe::Pipe,
+    poller::{Fd, Readiness, Registrar, Token},
+    source::Sources,
+    timer::Timers,
+};
+use crate::{
+    events::{Events, Interrupt, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue},
+    sync::Arc,
+};
+
+/// Which of the system's events a run uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Variant {
+    /// The adaptive observer: a thread beside each domain that blocks in the poller, and stands down
+    /// while the domain is awake and runs dry again and again.
+    #[default]
+    Observer,
+    /// The observer that never stands down.
+    Always,
+    /// No observer: the domain itself blocks in the poller, and is interrupted through a pipe.
+    Pipe,
+}
+
+impl Variant {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Observer, Self::Always, Self::Pipe];
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Observer => "observer",
+            Self::Always => "always",
+            Self::Pipe => "pipe",
+        })
+    }
+}
+
+impl FromStr for Variant {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        let known = Self::ALL.into_iter().find(|variant| variant.to_string() == name);
+        known.ok_or_else(|| UnknownName {
+            name: name.to_owned(),
+            expected: "observer, always or pipe",
+        })
+    }
+}
+
+/// A name that stands for no [`Variant`] or no [`Backend`] of this build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownName {
+    name: String,
+    expected: &'static str,
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is unknown here: {} expected", self.name, self.expected)
+    }
+}
+
+impl std::error::Error for UnknownName {}
+
+/// The system's events of one domain.
+pub(crate) struct System {
+    sources: Sources,
+    pub(crate) timers: Timers,
+    registrar: Arc<dyn Registrar>,
+    news: ReadyReceiver<News>,
+    home: Arc<Home>,
+    mode: Mode,
+    /// What the domain found by polling by itself, to be applied.
+    found: Vec<(Token, Readiness)>,
+}
+
+enum Mode {
+    Observer(Observer),
+    Pipe(Pipe),
+}
+
+/// What other threads tell this domain's events.
+#[derive(Debug)]
+enum News {
+    /// From the observer: a source is ready.
+    Ready(Token, Readiness),
+    /// From wherever a source went: it is watched here no more.
+    Gone(Token),
+    /// From the observer: its poller has failed.
+    Failed(io::Error),
+}
+
+/// What a source keeps of the events that watch it, wherever it goes.
+#[derive(Debug)]
+struct Home {
+    seat: Seat,
+    /// Not owned: a source that outlives the run keeps no descriptor of it.
+    registrar: std::sync::Weak<dyn Registrar>,
+    news: ReadySender<News>,
+}
+
+impl System {
+    pub(crate) fn new(seat: Seat, variant: Variant, backend: Backend) -> io::Result<Self> {
+        let (poller, registrar) = poller::open(backend)?;
+        let (sender, news) = ready_queue(&seat.signal_sender());
+        let home = Arc::new(Home {
+            seat: seat.clone(),
+            registrar: Arc::downgrade(&registrar),
+            news: sender,
+        });
+        let mode = match variant {
+            Variant::Pipe => Mode::Pipe(Pipe::new(poller, &registrar)?),
+            Variant::Observer => Mode::Observer(Observer::new(poller, seat, home.news.clone(), false)),
+            Variant::Always => Mode::Observer(Observer::new(poller, seat, home.news.clone(), true)),
+        };
+        Ok(Self {
+            sources: Sources::new(),
+            timers: Timers::default(),
+            registrar,
+            news,
+            home,
+            mode,
+            found: Vec::new(),
+        })
+    }
+
+    /// Has the poller watch a source, for all it can be ready for, from now on.
+    fn register(&mut self, fd: Fd<'_>) -> io::Result<Token> {
+        if let Mode::Observer(observer) = &mut self.mode {
+            observer.start()?;
+        }
+        let token = self.sources.insert();
+        match self.registrar.add(fd, token) {
+            Ok(()) => Ok(token),
+            Err(error) => {
+                self.sources.remove(token);
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets a source of this domain.
+    fn forget(&mut self, token: Token) {
+        self.sources.remove(token);
+    }
+
+    /// Takes what others have left; whether there was anything.
+    fn read_news(&mut self) -> io::Result<bool> {
+        let mut any = false;
+        while let Some(news) = self.news.try_recv() {
+            any = true;
+            match news {
+                News::Ready(token, readiness) => self.sources.apply(token, readiness),
+                News::Gone(token) => self.forget(token),
+                News::Failed(error) => return Err(error),
+            }
+        }
+        Ok(any)
+    }
+}
+
+/// Applies what the domain found by itself; whether it was anything.
+fn apply(found: &mut Vec<(Token, Readiness)>, sources: &mut Sources) -> bool {
+    let any = !found.is_empty();
+    for (token, readiness) in found.drain(..) {
+        sources.apply(token, readiness);
+    }
+    any
+}
+
+impl Events for System {
+    fn select(&mut self, block: bool, _cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
+        // A cancelled uid is a timer's, and its `Sleep` has taken it out already.
+        let mut any = self.read_news()?;
+        match &mut self.mode {
+            Mode::Observer(observer) => {
+                any |= self.timers.fire(signals);
+                if block && !any {
+                    observer.before_park(&mut self.found)?;
+                    apply(&mut self.found, &mut self.sources);
+                }
+            }
+            Mode::Pipe(pipe) => {
+                any |= apply(&mut self.found, &mut self.sources);
+                if block || !self.sources.is_empty() {
+                    let deadline = self.timers.deadline();
+                    pipe.poll(block && !any, deadline, &mut self.found)?;
+                    apply(&mut self.found, &mut self.sources);
+                }
+                self.timers.fire(signals);
+            }
+        }
+        Ok(())
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        match &self.mode {
+            Mode::Observer(_) => None,
+            Mode::Pipe(pipe) => Some(pipe.interrupt()),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.timers.deadline()
+    }
+
+    fn busy(&mut self) -> bool {
+        let found = match &mut self.mode {
+            Mode::Observer(observer) => observer.busy(),
+            // An error shows again in the `select` that follows.
+            Mode::Pipe(pipe) if !self.sources.is_empty() => {
+                pipe.poll(false, None, &mut self.found).is_err() || !self.found.is_empty()
+            }
+            Mode::Pipe(_) => false,
+        };
+        found || self.timers.is_due()
+    }
+
+    fn finalise(&mut self) -> io::Result<()> {
+        match &mut self.mode {
+            Mode::Observer(observer) => observer.stop(&*self.registrar),
+            Mode::Pipe(_) => Ok(()),
+        }
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        // For a run that ends by a panic of the events: the thread must not outlive its domain.
+        let _ = self.finalise();
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System")
+            .field("domain", &self.home.seat.domain())
+            .finish_non_exhaustive()
+    }
+}

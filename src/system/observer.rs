@@ -1,0 +1,267 @@
+//! The observer: the thread that blocks in the poller beside a domain, and when which of the two
+//! polls. The hand-over itself is `protocol::Watch`; here are the thread and the judgement.
+
+use std::{
+    fmt, io,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{
+    News,
+    poller::{Poller, Readiness, Registrar, Token},
+};
+use crate::{
+    events::{ReadySender, Seat, SignalSender},
+    protocol::{Stopped, Watch, Watchman},
+    sync::{Arc, AtomicBool, AtomicU32, Ordering},
+};
+
+/// How long a domain that runs dry looks for news before it parks.
+const SPIN: Duration = Duration::from_micros(4);
+/// Spins that may be in vain, in a row, before the domain parks without one for a while.
+const VAIN_SPINS: u32 = 8;
+/// Parks without a spin until the next one is tried.
+const PARKS_BETWEEN_SPINS: u32 = 16;
+/// Batches that find the domain awake, in a row, before the observer stands down.
+const PATIENCE: u32 = 4;
+/// The same after it has been recalled again and again before long.
+const MAX_PATIENCE: u32 = 64;
+/// Harvests by the domain that make it worthwhile to have stood down.
+const WORTHWHILE: u32 = 8;
+
+type Polled = Vec<(Token, Readiness)>;
+
+/// The domain's side.
+pub(super) struct Observer {
+    watch: Arc<Watch<Box<dyn Poller>>>,
+    hints: Arc<Hints>,
+    thread: Option<JoinHandle<()>>,
+    seat: Seat,
+    domain: SignalSender,
+    news: ReadySender<News>,
+    always: bool,
+    spinner: Spinner,
+    /// Harvests by the domain since the watch was last free.
+    harvests: u32,
+}
+
+/// What domain and observer tell each other without needing to be right. All relaxed: nothing depends
+/// on them but speed.
+#[derive(Debug, Default)]
+struct Hints {
+    /// The domain computes, and would not come to poll.
+    busy: AtomicBool,
+    /// How often the domain polled by itself until it recalled the observer.
+    harvests: AtomicU32,
+}
+
+impl Observer {
+    pub(super) fn new(poller: Box<dyn Poller>, seat: Seat, news: ReadySender<News>, always: bool) -> Self {
+        let domain = seat.signal_sender();
+        Self {
+            watch: Arc::new(Watch::new(poller, domain.parker())),
+            hints: Arc::default(),
+            thread: None,
+            seat,
+            domain,
+            news,
+            always,
+            spinner: Spinner::new(),
+            harvests: 0,
+        }
+    }
+
+    /// Starts the thread, with the domain's first source.
+    pub(super) fn start(&mut self) -> io::Result<()> {
+        if self.thread.is_some() {
+            return Ok(());
+        }
+        let watch = self.watch.clone();
+        let mut keeper = Keeper {
+            news: self.news.clone(),
+            hints: self.hints.clone(),
+            always: self.always,
+            polled: Vec::new(),
+            awake: 0,
+            patience: PATIENCE,
+            recalled: false,
+        };
+        let name = format!("vigie-watch-{}", self.seat.domain().index());
+        self.thread = Some(self.seat.spawn_thread(name, move || watch.observe(&mut keeper))?);
+        if self.always {
+            self.watch.recall();
+        }
+        Ok(())
+    }
+
+    /// The domain has run dry and is about to park: polls by itself if nobody does, looks around for
+    /// a moment, and leaves the watch to the observer.
+    pub(super) fn before_park(&mut self, found: &mut Polled) -> io::Result<()> {
+        if self.thread.is_none() {
+            return Ok(());
+        }
+        if self.hints.busy.load(Ordering::Relaxed) {
+            self.hints.busy.store(false, Ordering::Relaxed);
+        }
+        if self.always {
+            return Ok(());
+        }
+        self.harvest(found)?;
+        if !found.is_empty() {
+            return Ok(());
+        }
+        if self.spinner.spins() {
+            let end = Instant::now() + SPIN;
+            let mut lucky = false;
+            while !lucky && Instant::now() < end {
+                std::hint::spin_loop();
+                self.harvest(found)?;
+                lucky = !found.is_empty() || self.domain.is_notified();
+            }
+            self.spinner.learn(lucky);
+            if lucky {
+                return Ok(());
+            }
+        }
+        self.recall();
+        Ok(())
+    }
+
+    /// The domain polls without blocking, if nobody else does.
+    fn harvest(&mut self, found: &mut Polled) -> io::Result<()> {
+        let polled = self
+            .watch
+            .harvest(|poller| poller.poll(Some(Duration::ZERO), found));
+        if polled.is_some() && !found.is_empty() {
+            self.harvests = self.harvests.saturating_add(1);
+        }
+        polled.unwrap_or(Ok(()))
+    }
+
+    fn recall(&mut self) {
+        if self.watch.is_free() {
+            self.hints
+                .harvests
+                .store(std::mem::take(&mut self.harvests), Ordering::Relaxed);
+        }
+        self.watch.recall();
+    }
+
+    /// The domain computes: leaves the watch to the observer if nobody has it. Is there news?
+    pub(super) fn busy(&mut self) -> bool {
+        if self.thread.is_some() && !self.always {
+            self.hints.busy.store(true, Ordering::Relaxed);
+            self.recall();
+        }
+        self.domain.is_notified()
+    }
+
+    /// Ends the thread. Once.
+    pub(super) fn stop(&mut self, registrar: &dyn Registrar) -> io::Result<()> {
+        self.watch.stop();
+        let Some(thread) = self.thread.take() else {
+            return Ok(());
+        };
+        registrar.wake()?;
+        thread
+            .join()
+            .map_err(|_| io::Error::other("the observer thread panicked"))
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observer")
+            .field("watch", &self.watch)
+            .field("always", &self.always)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The observer thread's side.
+struct Keeper {
+    news: ReadySender<News>,
+    hints: Arc<Hints>,
+    always: bool,
+    polled: Polled,
+    /// Batches in a row that found the domain awake.
+    awake: u32,
+    /// How many of them it takes to stand down.
+    patience: u32,
+    /// Has the watch been given up since `patience` was last judged?
+    recalled: bool,
+}
+
+impl Watchman<Box<dyn Poller>> for Keeper {
+    fn harvest(&mut self, poller: &mut Box<dyn Poller>) -> Result<bool, Stopped> {
+        if let Err(error) = poller.poll(None, &mut self.polled) {
+            self.news.push_all([News::Failed(error)]);
+            return Err(Stopped);
+        }
+        let batch = self
+            .polled
+            .drain(..)
+            .map(|(token, readiness)| News::Ready(token, readiness));
+        Ok(self.news.push_all(batch))
+    }
+
+    fn stands_down(&mut self) -> bool {
+        if self.always {
+            return false;
+        }
+        if std::mem::take(&mut self.recalled) {
+            let worthwhile = self.hints.harvests.load(Ordering::Relaxed) >= WORTHWHILE;
+            self.patience = if worthwhile {
+                PATIENCE
+            } else {
+                (self.patience * 2).min(MAX_PATIENCE)
+            };
+        }
+        let down = self.awake >= self.patience && !self.hints.busy.load(Ordering::Relaxed);
+        if down {
+            self.awake = 0;
+            self.recalled = true;
+        }
+        down
+    }
+
+    fn found(&mut self, parked: bool) {
+        self.awake = if parked { 0 } else { self.awake.saturating_add(1) };
+    }
+}
+
+/// Whether it pays to look around before a park: only where another processor can bring news
+/// meanwhile, and as long as it does now and then.
+#[derive(Debug)]
+struct Spinner {
+    alone: bool,
+    vain: u32,
+    parks: u32,
+}
+
+impl Spinner {
+    fn new() -> Self {
+        let alone = thread::available_parallelism().map_or(1, usize::from) == 1;
+        Self {
+            alone,
+            vain: 0,
+            parks: 0,
+        }
+    }
+
+    fn spins(&mut self) -> bool {
+        if self.alone {
+            return false;
+        }
+        if self.vain < VAIN_SPINS {
+            return true;
+        }
+        self.parks += 1;
+        self.parks % PARKS_BETWEEN_SPINS == 0
+    }
+
+    fn learn(&mut self, lucky: bool) {
+        self.vain = if lucky { 0 } else { self.vain.saturating_add(1) };
+    }
+}

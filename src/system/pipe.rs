@@ -1,0 +1,116 @@
+//! The pipe variant: the domain blocks in the poller, and a byte in a pipe interrupts it.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use super::poller::{Poller, Readiness, Registrar, Token};
+use crate::{events::Interrupt, sync::Arc};
+
+#[cfg(unix)]
+use super::poller::AsFd;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
+
+/// Not a source's token, nor a poller's own.
+#[cfg(unix)]
+const PIPE: Token = Token(usize::MAX - 1);
+
+pub(super) struct Pipe {
+    poller: Box<dyn Poller>,
+    #[cfg(unix)]
+    ends: Arc<Ends>,
+    /// Without a pipe that can be polled, the poller's own wake-up takes its place.
+    #[cfg(not(unix))]
+    registrar: Arc<dyn Registrar>,
+}
+
+/// Both ends, in every hand that may interrupt: a late byte finds a pipe, read or not.
+#[cfg(unix)]
+#[derive(Debug)]
+struct Ends {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+impl Pipe {
+    #[cfg(unix)]
+    pub(super) fn new(poller: Box<dyn Poller>, registrar: &Arc<dyn Registrar>) -> io::Result<Self> {
+        use rustix::{
+            io::{FdFlags, fcntl_setfd, ioctl_fionbio},
+            pipe::pipe,
+        };
+        // Not `pipe2`, which macOS lacks.
+        let (reader, writer) = pipe()?;
+        for end in [&reader, &writer] {
+            fcntl_setfd(end, FdFlags::CLOEXEC)?;
+            ioctl_fionbio(end, true)?;
+        }
+        registrar.add(reader.as_fd(), PIPE)?;
+        Ok(Self {
+            poller,
+            ends: Arc::new(Ends { reader, writer }),
+        })
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn new(poller: Box<dyn Poller>, registrar: &Arc<dyn Registrar>) -> io::Result<Self> {
+        Ok(Self {
+            poller,
+            registrar: registrar.clone(),
+        })
+    }
+
+    /// Writes a byte. A full pipe has bytes enough.
+    #[cfg(unix)]
+    pub(super) fn interrupt(&self) -> Interrupt {
+        let ends = self.ends.clone();
+        Box::new(
+            move || {
+                while rustix::io::write(&ends.writer, &[1]) == Err(rustix::io::Errno::INTR) {}
+            },
+        )
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn interrupt(&self) -> Interrupt {
+        let registrar = self.registrar.clone();
+        // A wake-up that fails has nobody to tell: the domain then sleeps until its next event.
+        Box::new(move || drop(registrar.wake()))
+    }
+
+    /// Polls, blocking until `deadline` or not at all, and empties the pipe.
+    pub(super) fn poll(
+        &mut self,
+        block: bool,
+        deadline: Option<Instant>,
+        found: &mut Vec<(Token, Readiness)>,
+    ) -> io::Result<()> {
+        let timeout = match deadline {
+            _ if !block => Some(Duration::ZERO),
+            deadline => deadline.map(|at| at.saturating_duration_since(Instant::now())),
+        };
+        self.poller.poll(timeout, found)?;
+        #[cfg(unix)]
+        if let Some(at) = found.iter().position(|(token, _)| *token == PIPE) {
+            found.swap_remove(at);
+            self.drain()?;
+        }
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn drain(&self) -> io::Result<()> {
+        let mut bytes = [0; 64];
+        loop {
+            match rustix::io::read(&self.ends.reader, &mut bytes) {
+                // Fewer than asked for: it is empty, and the next byte is a new edge.
+                Ok(count) if count < bytes.len() => return Ok(()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

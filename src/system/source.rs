@@ -1,0 +1,367 @@
+//! Sources: descriptors watched by a domain, what they are ready for, and who waits for that.
+
+use std::{
+    cell::RefCell,
+    fmt, io,
+    task::{Context, Poll, Waker},
+};
+
+use slab::Slab;
+
+use super::{
+    Home, News, System,
+    poller::{AsFd, Fd, Readiness, Token},
+};
+use crate::{
+    domain::{Domain, TaskId},
+    events,
+    sync::Arc,
+};
+
+/// Which way data goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+impl Direction {
+    /// The readiness that is used up when an operation comes short; a closed direction stays closed.
+    fn ready(self) -> Readiness {
+        match self {
+            Self::Read => Readiness::READ,
+            Self::Write => Readiness::WRITE,
+        }
+    }
+
+    /// The readinesses with which an operation does not block; all of them are wrong if it would.
+    fn usable(self) -> Readiness {
+        match self {
+            Self::Read => Readiness::READ.with(Readiness::READ_CLOSED, true),
+            Self::Write => Readiness::WRITE.with(Readiness::WRITE_CLOSED, true),
+        }
+    }
+}
+
+/// A descriptor that any domain can watch, one at a time: it is registered with the poller of the
+/// domain that first has to wait for it, and follows when it is used on another. `Send`, but not
+/// `Sync`: so nobody waits for it where it no longer is.
+pub(crate) struct Source<T: AsFd> {
+    registration: RefCell<Option<Registration>>,
+    io: T,
+}
+
+/// Where a source is registered.
+struct Registration {
+    domain: Domain,
+    token: Token,
+    home: Arc<Home>,
+}
+
+impl<T: AsFd> Source<T> {
+    pub(crate) fn new(io: T) -> Self {
+        Self {
+            registration: RefCell::new(None),
+            io,
+        }
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        &self.io
+    }
+
+    fn fd(&self) -> Fd<'_> {
+        #[cfg(unix)]
+        return self.io.as_fd();
+        #[cfg(windows)]
+        return self.io.as_socket();
+    }
+
+    /// Tries `operate` while the source is ready, and has the task woken when it may be again.
+    /// `is_short` says of a success that it used the readiness up.
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operate: impl FnMut(&T) -> io::Result<R>,
+        is_short: impl FnOnce(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        events::charged(cx, |cx| {
+            let done = events::with(|system: &mut System| {
+                self.try_io(system, cx, direction, &mut operate, is_short)
+            });
+            done.unwrap_or_else(|error| Poll::Ready(Err(error.into())))
+        })
+    }
+
+    /// Has the task woken when the source is ready, without an operation: ready at once if it may be.
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
+        let done = events::with(|system: &mut System| {
+            let token = self.register(system)?;
+            Ok(system.sources.poll_ready(token, direction, cx.waker()))
+        });
+        match done {
+            Ok(Ok(polled)) => polled.map(Ok),
+            Ok(Err(error)) => Poll::Ready(Err(error)),
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+
+    fn try_io<R>(
+        &self,
+        system: &mut System,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operate: &mut impl FnMut(&T) -> io::Result<R>,
+        is_short: impl FnOnce(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let here = self.registered(system);
+        if let Some(token) = here
+            && system
+                .sources
+                .poll_ready(token, direction, cx.waker())
+                .is_pending()
+        {
+            return Poll::Pending;
+        }
+        loop {
+            match operate(&self.io) {
+                Ok(done) => {
+                    if let Some(token) = here
+                        && system.registrar.tells_closed()
+                        && is_short(&done)
+                    {
+                        system.sources.clear(token, direction.ready());
+                    }
+                    return Poll::Ready(Ok(done));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // The poller tells of every change after this: the registration comes with the
+                    // readiness of its moment, and what the observer has already pushed is applied
+                    // on this thread, later.
+                    let token = match self.register(system) {
+                        Ok(token) => token,
+                        Err(error) => return Poll::Ready(Err(error)),
+                    };
+                    system.sources.clear(token, direction.usable());
+                    let _pending = system.sources.poll_ready(token, direction, cx.waker());
+                    if !system.registrar.is_edge() {
+                        let interest = system.sources.interest(token);
+                        if let Err(error) = system.registrar.rearm(self.fd(), token, interest) {
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                    return Poll::Pending;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Its token, if it is registered with this domain.
+    fn registered(&self, system: &System) -> Option<Token> {
+        let registration = self.registration.borrow();
+        registration
+            .as_ref()
+            .filter(|there| there.domain == system.home.seat.domain())
+            .map(|here| here.token)
+    }
+
+    /// Registers with this domain, and nowhere else.
+    fn register(&self, system: &mut System) -> io::Result<Token> {
+        if let Some(token) = self.registered(system) {
+            return Ok(token);
+        }
+        if let Some(elsewhere) = self.registration.take() {
+            elsewhere.leave(self.fd());
+        }
+        let token = system.register(self.fd())?;
+        let domain = system.home.seat.domain();
+        *self.registration.borrow_mut() = Some(Registration {
+            domain,
+            token,
+            home: system.home.clone(),
+        });
+        Ok(token)
+    }
+}
+
+impl Registration {
+    /// Leaves a domain, from any thread.
+    fn leave(self, fd: Fd<'_>) {
+        // Gone with its run, or closed under us: then it watches nothing any more.
+        if let Some(registrar) = self.home.registrar.upgrade() {
+            let _ = registrar.remove(fd);
+        }
+        let here = events::with(|system: &mut System| {
+            let here = system.home.seat.domain() == self.domain;
+            if here {
+                system.forget(self.token);
+            }
+            here
+        });
+        if here != Ok(true) {
+            self.home.news.send(News::Gone(self.token));
+        }
+    }
+}
+
+impl<T: AsFd> Drop for Source<T> {
+    fn drop(&mut self) {
+        // Before the descriptor is closed, and its number used again.
+        if let Some(registration) = self.registration.take() {
+            registration.leave(self.fd());
+        }
+    }
+}
+
+impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+/// The sources that one domain watches.
+#[derive(Debug)]
+pub(super) struct Sources {
+    slab: Slab<Entry>,
+    /// Told apart by this, in the upper half of a token, from what was in the same place before. Its
+    /// wrapping is harmless: readiness that is not there costs one operation that would block.
+    generation: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    token: Token,
+    ready: Readiness,
+    read: Waiters,
+    write: Waiters,
+}
+
+const HALF: u32 = usize::BITS / 2;
+
+impl Sources {
+    pub(super) fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            generation: 0,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    pub(super) fn insert(&mut self) -> Token {
+        let vacant = self.slab.vacant_entry();
+        // The highest half is left to the tokens that are no source's.
+        self.generation = self.generation.wrapping_add(1) & ((1 << (HALF - 1)) - 1);
+        let token = Token(vacant.key() | self.generation << HALF);
+        // What it is ready for is unknown, and the poller will tell: nothing is taken for granted.
+        let ready = Readiness::READ.with(Readiness::WRITE, true);
+        vacant.insert(Entry {
+            token,
+            ready,
+            read: Waiters::default(),
+            write: Waiters::default(),
+        });
+        token
+    }
+
+    fn entry(&mut self, token: Token) -> Option<&mut Entry> {
+        let index = token.0 & ((1 << HALF) - 1);
+        self.slab.get_mut(index).filter(|entry| entry.token == token)
+    }
+
+    pub(super) fn remove(&mut self, token: Token) {
+        if self.entry(token).is_some() {
+            self.slab.remove(token.0 & ((1 << HALF) - 1));
+        }
+    }
+
+    /// The poller has reported a source ready. One that is gone is ignored.
+    pub(super) fn apply(&mut self, token: Token, readiness: Readiness) {
+        let Some(entry) = self.entry(token) else { return };
+        entry.ready = entry.ready.with(readiness, true);
+        if readiness.has_any(Direction::Read.usable()) {
+            entry.read.wake();
+        }
+        if readiness.has_any(Direction::Write.usable()) {
+            entry.write.wake();
+        }
+    }
+
+    /// An operation would block, or came short.
+    fn clear(&mut self, token: Token, used_up: Readiness) {
+        if let Some(entry) = self.entry(token) {
+            entry.ready = entry.ready.without(used_up);
+        }
+    }
+
+    /// Is the source ready, as far as is known? If not, `waker` is woken when it is.
+    fn poll_ready(&mut self, token: Token, direction: Direction, waker: &Waker) -> Poll<()> {
+        let Some(entry) = self.entry(token) else {
+            return Poll::Ready(());
+        };
+        if entry.ready.has_any(direction.usable()) {
+            return Poll::Ready(());
+        }
+        match direction {
+            Direction::Read => entry.read.add(waker),
+            Direction::Write => entry.write.add(waker),
+        }
+        Poll::Pending
+    }
+
+    /// What is waited for.
+    fn interest(&mut self, token: Token) -> Readiness {
+        let Some(entry) = self.entry(token) else {
+            return Readiness::NONE;
+        };
+        Readiness::NONE
+            .with(Readiness::READ, !entry.read.is_empty())
+            .with(Readiness::WRITE, !entry.write.is_empty())
+    }
+}
+
+/// Who waits for one direction of one source: usually one task, and any number may.
+#[derive(Debug, Default)]
+struct Waiters(Vec<Waiter>);
+
+#[derive(Debug)]
+struct Waiter {
+    waker: Waker,
+    task: Option<TaskId>,
+}
+
+/// Beyond so many waiters, those of tasks that have finished are looked for.
+const MANY: usize = 32;
+
+impl Waiters {
+    fn add(&mut self, waker: &Waker) {
+        if self.0.iter().any(|waiter| waiter.waker.will_wake(waker)) {
+            return;
+        }
+        if self.0.len() >= MANY && self.0.len() == self.0.capacity() {
+            // Tasks that were cancelled leave their wakers; with this they never pile up, and the
+            // search costs no more than the growth that it may save.
+            self.0
+                .retain(|waiter| waiter.task.is_none_or(|task| task.is_live()));
+        }
+        self.0.push(Waiter {
+            waker: waker.clone(),
+            task: TaskId::current(),
+        });
+    }
+
+    fn wake(&mut self) {
+        for waiter in self.0.drain(..) {
+            waiter.waker.wake();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,246 @@
+//! Timers: sleeping, waiting at most so long, and doing something at regular times.
+//!
+//! They belong to the system's events, and to the domain that they are awaited on: they fire on its
+//! own thread, and need no observer. With other events, or outside of a run, they give an error.
+
+use std::{
+    error::Error,
+    fmt,
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    events::{self, EventsError, Syscall},
+    system::{System, TimerKey},
+};
+
+/// Waits for `duration`, from this call on.
+///
+/// A duration of zero gives way once. Cancellation-safe: dropping it takes its timer out, and leaves
+/// nothing behind.
+///
+/// # Errors
+///
+/// Awaited where the system's events are not the domain's: outside of a run, or with other events.
+///
+/// ```
+/// use std::time::Duration;
+/// vigie::run(async {
+///     vigie::time::sleep(Duration::from_millis(1)).await
+/// }).unwrap().unwrap();
+/// ```
+pub fn sleep(duration: Duration) -> Sleep {
+    let now = Instant::now();
+    // Further than the clock goes is as good as never.
+    Sleep {
+        deadline: now.checked_add(duration),
+        timer: None,
+    }
+}
+
+/// Waits until `deadline`. As [`sleep`] in all else.
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep {
+        deadline: Some(deadline),
+        timer: None,
+    }
+}
+
+/// The future of [`sleep`] and [`sleep_until`].
+#[must_use = "futures do nothing unless polled"]
+#[derive(Debug)]
+pub struct Sleep {
+    deadline: Option<Instant>,
+    /// The timer, once it was started.
+    timer: Option<(Syscall, TimerKey)>,
+}
+
+impl Sleep {
+    /// When it ends; `None` if that is further than the clock goes.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+impl Future for Sleep {
+    type Output = Result<(), EventsError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some((syscall, _)) = &mut self.timer {
+            return syscall.poll_signalled(cx).map(Ok);
+        }
+        let mut syscall = match events::syscall() {
+            Ok(syscall) => syscall,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let started = syscall.poll_signalled(cx);
+        debug_assert!(started.is_pending(), "nobody knows this uid yet");
+        let deadline = self.deadline;
+        let started = events::with(|system: &mut System| {
+            deadline.map(|deadline| {
+                let key = (deadline, syscall.uid());
+                system.timers.start(key);
+                key
+            })
+        });
+        match started {
+            Ok(Some(key)) => {
+                self.timer = Some((syscall, key));
+                Poll::Pending
+            }
+            Ok(None) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some((_, key)) = &self.timer {
+            // Where the events are out of reach, they are going, and the timer with them.
+            let _ = events::with(|system: &mut System| system.timers.cancel(key));
+        }
+    }
+}
+
+/// Awaits `future`, but no longer than `duration`. The future goes first: if it is ready when the
+/// time is up, its output is the result. It is dropped before this returns.
+///
+/// # Errors
+///
+/// [`TimeoutError::Elapsed`] when the time is up, or the reason for which there is no timer.
+///
+/// ```
+/// use std::{future::pending, time::Duration};
+/// use vigie::time::{TimeoutError, timeout};
+///
+/// vigie::run(async {
+///     assert_eq!(timeout(Duration::from_secs(5), async { 1 }).await, Ok(1));
+///     assert_eq!(timeout(Duration::ZERO, pending::<()>()).await, Err(TimeoutError::Elapsed));
+/// }).unwrap();
+/// ```
+pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, TimeoutError> {
+    let mut future = pin!(future);
+    let mut sleep = sleep(duration);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        Pin::new(&mut sleep)
+            .poll(cx)
+            .map(|slept| Err(slept.map_or_else(TimeoutError::Events, |()| TimeoutError::Elapsed)))
+    })
+    .await
+}
+
+/// Why [`timeout`] has no output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeoutError {
+    /// The time is up.
+    Elapsed,
+    /// There is no timer here.
+    Events(EventsError),
+}
+
+impl fmt::Display for TimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Elapsed => f.write_str("the time is up"),
+            Self::Events(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for TimeoutError {}
+
+impl From<TimeoutError> for io::Error {
+    fn from(error: TimeoutError) -> Self {
+        match error {
+            TimeoutError::Elapsed => Self::new(io::ErrorKind::TimedOut, error),
+            TimeoutError::Events(error) => error.into(),
+        }
+    }
+}
+
+/// Ticks every `period`, the first time one period from now. A period of zero ticks at every turn of
+/// the domain.
+///
+/// ```
+/// use std::time::Duration;
+/// vigie::run(async {
+///     let mut interval = vigie::time::interval(Duration::from_millis(1));
+///     for _ in 0..3 {
+///         interval.tick().await.unwrap();
+///     }
+/// }).unwrap();
+/// ```
+pub fn interval(period: Duration) -> Interval {
+    Interval {
+        sleep: sleep(period),
+        period,
+    }
+}
+
+/// Regular times; see [`interval`].
+#[derive(Debug)]
+pub struct Interval {
+    sleep: Sleep,
+    period: Duration,
+}
+
+impl Interval {
+    /// The time between two ticks.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// Waits for the next tick; the time for which it was set. A tick that is late does not delay the
+    /// later ones, and ticks that were missed altogether are skipped. Cancellation-safe: dropping this
+    /// future loses no tick.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`sleep`].
+    pub async fn tick(&mut self) -> Result<Instant, EventsError> {
+        (&mut self.sleep).await?;
+        let set = self.sleep.deadline().expect("a timer that fired had a deadline");
+        self.sleep = Sleep {
+            deadline: next_tick(set, self.period, Instant::now()),
+            timer: None,
+        };
+        Ok(set)
+    }
+}
+
+/// The first time after `now` that lies a whole number of periods after `last`.
+fn next_tick(last: Instant, period: Duration, now: Instant) -> Option<Instant> {
+    let next = last.checked_add(period)?;
+    if next > now || period.is_zero() {
+        return Some(next);
+    }
+    let into = (now - last).as_nanos() % period.as_nanos();
+    let left = period - Duration::from_nanos(u64::try_from(into).unwrap_or(u64::MAX));
+    now.checked_add(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_ticks_are_skipped_and_the_rhythm_is_kept() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let period = Duration::from_millis(10);
+        assert_eq!(next_tick(at(0), period, at(1)), Some(at(10)));
+        assert_eq!(next_tick(at(0), period, at(34)), Some(at(40)));
+        assert_eq!(next_tick(at(0), period, at(30)), Some(at(40)));
+        assert_eq!(next_tick(at(0), Duration::ZERO, at(30)), Some(at(0)));
+        assert_eq!(next_tick(at(0), Duration::MAX, at(30)), None);
+    }
+}
