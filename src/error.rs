@@ -66,9 +66,7 @@ impl Panic {
     /// The message, if the payload is one: what `panic!` makes of a literal or of a format string.
     pub fn message(&self) -> Option<String> {
         let payload = self.0.lock();
-        let literal = payload
-            .downcast_ref::<&'static str>()
-            .map(|text| (*text).to_owned());
+        let literal = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
         literal.or_else(|| payload.downcast_ref::<String>().cloned())
     }
 }

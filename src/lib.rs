@@ -1,32 +1,94 @@
-//! Vigie.
+//! A runtime of cooperative tasks on several **domains**, with structured concurrency by construction,
+//! whose interaction with the system is injected.
+//!
+//! # First program
+//!
+//! ```
+//! use std::time::Duration;
+//! use vigie::{call, spawn, time::sleep};
+//!
+//! fn main() -> std::io::Result<()> {
+//!     vigie::run(async {
+//!         let here = spawn(async { sleep(Duration::from_millis(2)).await.map(|()| 1) });
+//!         let there = call(|| async { 2 });
+//!         assert_eq!(here.await?? + there.await?, 3);
+//!         Ok(())
+//!     })?
+//! }
+//! ```
+//!
+//! # Domains and tasks
+//!
+//! A run has several domains: a thread each, domain 0 being the thread that called [`run`]. A task
+//! lives and dies on one domain, so its future need not be `Send`. [`spawn`] starts a task beside its
+//! parent; [`call`] starts one on another domain, to which only a closure travels, and from which only
+//! the result comes back.
+//!
+//! # Structure
+//!
+//! A task has finished when its future is gone **and** all its descendants have finished, on every
+//! domain. A [`Promise`] is a child in its parent's hands: awaiting it gives the result of the finished
+//! task, or a [`TaskError`]; dropping it cancels the task; [`Promise::cancel`] does so and can be
+//! awaited. A panic is the result of the task that panicked; its children are cancelled. [`run`] returns
+//! when the main task has finished, and with it everything else.
+//!
+//! # Events
+//!
+//! The scheduler waits for nothing by itself: each domain has its [`Events`](events::Events), and the
+//! module [`events`] says how to write your own. The default ones, in `system`, are timers
+//! (`time`) and sockets (`net`), watched by an observer thread beside each domain, or by the
+//! domain itself with a pipe to interrupt it; [`Builder`] chooses.
+//!
+//! # Fairness
+//!
+//! At each tick a domain first runs the tasks that news from outside has resumed, one slice each, and
+//! then one quantum of the others ([`Builder::quanta`], one task by default). So an event waits for one
+//! slice of computation at the most, and a flood of events leaves the others one quantum a round. A
+//! slice ends when the task is pending, or when 32 operations in a row have succeeded at once
+//! ([`events::charged`]). A long computation asks [`should_yield`].
+//!
+//! # Outside of a run
+//!
+//! Nothing here panics for being called in the wrong place: [`spawn`] and [`call`] give a promise that
+//! fails, sockets and timers an error. A process that forks has no threads in the child: start a new
+//! program there, or a run only if none was under way.
+//!
+//! # Features
+//!
+//! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
+//! `system`, `time` and `net`. Without either a run has the events that it is given.
 
-#[cfg(vigie_loom)]
-#[allow(dead_code, reason = "the models use what the library uses")]
+#![cfg_attr(
+    vigie_loom,
+    allow(dead_code, unused_imports, reason = "the models use what the library uses")
+)]
+
+// Always: what loom drives.
 mod protocol;
-#[cfg(vigie_loom)]
-#[allow(dead_code, unused_imports, reason = "the models use what the library uses")]
 mod sync;
 
+#[cfg(all(test, vigie_loom))]
+#[path = "../loom-tests/mod.rs"]
+mod loom_tests;
+
+// The rest of the library, which the model checker does not build.
 #[cfg(not(vigie_loom))]
 mod domain;
 #[cfg(not(vigie_loom))]
 mod error;
 #[cfg(not(vigie_loom))]
 pub mod events;
-#[cfg(all(not(vigie_loom), feature = "system"))]
-pub mod net;
-#[cfg(not(vigie_loom))]
-mod protocol;
 #[cfg(not(vigie_loom))]
 mod runtime;
 #[cfg(not(vigie_loom))]
 mod slots;
 #[cfg(not(vigie_loom))]
-mod sync;
+mod task;
+
+#[cfg(all(not(vigie_loom), feature = "system"))]
+pub mod net;
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod system;
-#[cfg(not(vigie_loom))]
-mod task;
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod time;
 
@@ -40,3 +102,8 @@ pub use crate::{
         yield_if_needed, yield_now,
     },
 };
+
+/// The README's examples are compiled with the doctests.
+#[cfg(all(doctest, feature = "system"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -86,10 +86,7 @@ impl Builder {
     pub fn new() -> Self {
         Self {
             extra_domains: None,
-            setting: Setting {
-                quanta: 1,
-                seed: None,
-            },
+            setting: Setting { quanta: 1, seed: None },
             #[cfg(feature = "system")]
             events: Choice::System,
             #[cfg(not(feature = "system"))]
@@ -243,13 +240,9 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Builder");
-        debug
-            .field("extra_domains", &self.extra_domains)
-            .field("setting", &self.setting);
+        debug.field("extra_domains", &self.extra_domains).field("setting", &self.setting);
         #[cfg(feature = "system")]
-        debug
-            .field("variant", &self.variant)
-            .field("backend", &self.backend);
+        debug.field("variant", &self.variant).field("backend", &self.backend);
         debug.finish_non_exhaustive()
     }
 }
@@ -289,22 +282,14 @@ impl Run {
         // Relaxed: only uniqueness counts.
         let serial = RUNS.fetch_add(1, Ordering::Relaxed);
         let domains = builder.domains()?;
-        let peers: Arc<[_]> = (0..domains)
-            .map(|index| Arc::new(Shared::new(serial, index)))
-            .collect();
+        let peers: Arc<[_]> = (0..domains).map(|index| Arc::new(Shared::new(serial, index))).collect();
         let local = builder.make_domain(&peers, 0)?;
-        let mut run = Self {
-            _entered: local.enter(),
-            local,
-            threads: Vec::new(),
-        };
+        let mut run = Self { _entered: local.enter(), local, threads: Vec::new() };
         let (report, reports) = mpsc::channel();
         for index in 1..domains {
             let (builder_there, peers, report) = (builder.clone(), peers.clone(), report.clone());
             let body = move || run_domain(&builder_there, &peers, index, report);
-            let thread = builder
-                .spawn_thread
-                .spawn(format!("vigie-{index}"), Box::new(body))?;
+            let thread = builder.spawn_thread.spawn(format!("vigie-{index}"), Box::new(body))?;
             run.threads.push(thread);
         }
         drop(report);
@@ -333,10 +318,7 @@ impl Run {
         }
         for thread in self.threads.drain(..) {
             if let Err(payload) = thread.join() {
-                self.local
-                    .shared
-                    .inbox
-                    .post(Message::Fatal(Fatal::Panic(payload)));
+                self.local.shared.inbox.post(Message::Fatal(Fatal::Panic(payload)));
             }
         }
         self.local.finalise();

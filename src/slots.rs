@@ -2,10 +2,15 @@
 
 use slab::Slab;
 
+use crate::sync::{AtomicU64, Ordering};
+
+/// Serials are handed to each `Slots` so many at a time.
+const SERIALS: u64 = 1 << 16;
+
 /// Where a value lives, and which of the values that ever lived there it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
-    /// Counts every insertion, and so is never used again.
+    /// Of this insertion alone, in the whole process: a key is never valid in two places either.
     pub(crate) serial: u64,
     pub(crate) index: u32,
 }
@@ -13,35 +18,34 @@ pub(crate) struct Key {
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
     slab: Slab<(u64, T)>,
+    /// The next serial, and the first that is not ours to give.
     serial: u64,
+    end: u64,
 }
 
 impl<T> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            slab: Slab::new(),
-            serial: 0,
-        }
+        Self { slab: Slab::new(), serial: 0, end: 0 }
     }
 
     /// Inserts what `make` makes of its own key.
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
         let entry = self.slab.vacant_entry();
         let index = u32::try_from(entry.key()).expect("fewer than 2^32 live values");
+        if self.serial == self.end {
+            static NEXT: AtomicU64 = AtomicU64::new(0);
+            // Relaxed: only uniqueness counts.
+            self.serial = NEXT.fetch_add(SERIALS, Ordering::Relaxed);
+            self.end = self.serial + SERIALS;
+        }
+        let key = Key { serial: self.serial, index };
         self.serial += 1;
-        let key = Key {
-            serial: self.serial,
-            index,
-        };
         entry.insert((key.serial, make(key)));
         key
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        self.slab
-            .get(key.index as usize)
-            .filter(|(serial, _)| *serial == key.serial)
-            .map(|(_, value)| value)
+        self.slab.get(key.index as usize).filter(|(serial, _)| *serial == key.serial).map(|(_, value)| value)
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
@@ -57,10 +61,6 @@ impl<T> Slots<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.slab.iter().map(|(_, (_, value))| value)
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.slab.len()
-    }
 }
 
 #[cfg(test)]
@@ -74,11 +74,21 @@ mod tests {
         assert_eq!(slots.remove(old), Some("old"));
         let new = slots.insert_with(|_| "new");
         assert_eq!(old.index, new.index, "the place is used again");
-        assert_eq!(
-            (slots.get(old), slots.get_mut(old), slots.remove(old)),
-            (None, None, None)
-        );
+        assert_eq!((slots.get(old), slots.get_mut(old), slots.remove(old)), (None, None, None));
         assert_eq!(slots.get(new), Some(&"new"));
-        assert_eq!((slots.len(), slots.iter().count()), (1, 1));
+        assert_eq!(slots.iter().count(), 1);
+    }
+
+    #[test]
+    fn serials_ascend_and_are_shared_with_nobody() {
+        let mut slots = [Slots::new(), Slots::new()];
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..SERIALS + 2 {
+            for slots in &mut slots {
+                let key = slots.insert_with(|_| ());
+                slots.remove(key);
+                assert!(seen.insert(key.serial));
+            }
+        }
     }
 }

@@ -36,18 +36,12 @@ use crate::{
 pub fn sleep(duration: Duration) -> Sleep {
     let now = Instant::now();
     // Further than the clock goes is as good as never.
-    Sleep {
-        deadline: now.checked_add(duration),
-        timer: None,
-    }
+    Sleep { deadline: now.checked_add(duration), timer: None }
 }
 
 /// Waits until `deadline`. As [`sleep`] in all else.
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep {
-        deadline: Some(deadline),
-        timer: None,
-    }
+    Sleep { deadline: Some(deadline), timer: None }
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
@@ -180,10 +174,7 @@ impl From<TimeoutError> for io::Error {
 /// }).unwrap();
 /// ```
 pub fn interval(period: Duration) -> Interval {
-    Interval {
-        sleep: sleep(period),
-        period,
-    }
+    Interval { sleep: sleep(period), period }
 }
 
 /// Regular times; see [`interval`].
@@ -209,10 +200,7 @@ impl Interval {
     pub async fn tick(&mut self) -> Result<Instant, EventsError> {
         (&mut self.sleep).await?;
         let set = self.sleep.deadline().expect("a timer that fired had a deadline");
-        self.sleep = Sleep {
-            deadline: next_tick(set, self.period, Instant::now()),
-            timer: None,
-        };
+        self.sleep = Sleep { deadline: next_tick(set, self.period, Instant::now()), timer: None };
         Ok(set)
     }
 }

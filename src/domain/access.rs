@@ -35,9 +35,7 @@ pub fn with<E: Events, R>(f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError>
     Local::with(|local| {
         let mut events = local.events.try_borrow_mut().map_err(|_| EventsError::InUse)?;
         let events: &mut dyn Any = events.as_deref_mut().ok_or(EventsError::NoEvents)?;
-        let events = events
-            .downcast_mut()
-            .ok_or(EventsError::OtherEvents(type_name::<E>()))?;
+        let events = events.downcast_mut().ok_or(EventsError::OtherEvents(type_name::<E>()))?;
         Ok(f(events))
     })
     .unwrap_or(Err(EventsError::OutsideRuntime))

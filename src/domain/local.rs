@@ -79,9 +79,7 @@ impl Local {
         setting: Setting,
     ) -> Self {
         let index = shared.domain().index() as u64;
-        let rng = setting
-            .seed
-            .map(|seed| Rng::with_seed(seed ^ index.rotate_left(32)));
+        let rng = setting.seed.map(|seed| Rng::with_seed(seed ^ index.rotate_left(32)));
         let interrupt = events.as_ref().and_then(|events| events.interrupt());
         let interruptible = interrupt.is_some();
         if let Some(interrupt) = interrupt {
@@ -114,10 +112,7 @@ impl Local {
     /// Calls `f` with the domain that runs on this thread, if one does.
     pub(crate) fn with<R>(f: impl FnOnce(&Rc<Self>) -> R) -> Option<R> {
         // A thread that is going down has no domain either.
-        CURRENT
-            .try_with(|current| current.borrow().as_ref().map(f))
-            .ok()
-            .flatten()
+        CURRENT.try_with(|current| current.borrow().as_ref().map(f)).ok().flatten()
     }
 
     /// Makes this thread the domain's for as long as the guard lives.
@@ -133,11 +128,7 @@ impl Local {
     /// The domains that a call from here may go to.
     pub(crate) fn available(&self) -> impl Iterator<Item = &Arc<Shared>> {
         let own = self.index() as usize;
-        self.peers
-            .iter()
-            .enumerate()
-            .filter(move |(at, _)| *at != 0 && *at != own)
-            .map(|(_, peer)| peer)
+        self.peers.iter().enumerate().filter(move |(at, _)| *at != 0 && *at != own).map(|(_, peer)| peer)
     }
 
     /// The domain that the next call goes to: each in its turn, or as the seed decides.
@@ -158,11 +149,7 @@ impl Local {
     pub(crate) fn parent(&self) -> Result<Rc<dyn Task>, TaskError> {
         let current = self.current.borrow();
         let task = current.as_ref().ok_or(TaskError::OutsideRuntime)?;
-        if task.node().is_ending() {
-            Err(TaskError::Ending)
-        } else {
-            Ok(task.clone())
-        }
+        if task.node().is_ending() { Err(TaskError::Ending) } else { Ok(task.clone()) }
     }
 
     pub(crate) fn current_key(&self) -> Option<Key> {
@@ -299,9 +286,7 @@ impl Local {
 
 impl fmt::Debug for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local")
-            .field("domain", &self.shared.domain())
-            .finish_non_exhaustive()
+        f.debug_struct("Local").field("domain", &self.shared.domain()).finish_non_exhaustive()
     }
 }
 

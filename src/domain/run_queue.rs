@@ -17,10 +17,7 @@ pub(crate) struct RunQueue {
 
 impl RunQueue {
     pub(crate) fn new(rng: Option<Rng>) -> Self {
-        Self {
-            rng,
-            ..Self::default()
-        }
+        Self { rng, ..Self::default() }
     }
 
     pub(crate) fn push_signalled(&mut self, task: Rc<dyn Task>) {

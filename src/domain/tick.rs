@@ -39,8 +39,8 @@ impl Local {
     fn tick(&self) {
         if self.shared.parker.take() {
             self.read_mail();
-            self.reap();
         }
+        self.reap();
         self.select();
         let signalled = self.queue.borrow().signalled();
         for _ in 0..signalled {
@@ -114,8 +114,7 @@ impl Local {
 
     /// One `select`, and the park where nothing can run.
     fn select(&self) {
-        let dry = self.queue.borrow().is_empty() && !self.over.get();
-        if !dry {
+        if !self.is_dry() {
             self.count_busy_tick();
             return self.select_once(false);
         }
@@ -129,7 +128,7 @@ impl Local {
             }
         } else {
             self.select_once(true);
-            if !self.queue.borrow().is_empty() || self.over.get() {
+            if !self.is_dry() {
                 return;
             }
             let deadline = self.ask_events(|events| events.deadline()).flatten();
@@ -137,7 +136,11 @@ impl Local {
         }
         // `prepare`, `finish` and `park` took the token.
         self.read_mail();
-        self.reap();
+    }
+
+    /// Is there nothing to do before there is news?
+    fn is_dry(&self) -> bool {
+        self.queue.borrow().is_empty() && self.doomed.borrow().is_empty() && !self.over.get()
     }
 
     fn select_once(&self, block: bool) {
@@ -220,6 +223,7 @@ impl Local {
     /// The domain ends: finalises its events.
     pub(crate) fn finalise(&self) {
         self.finalise_into(None);
+        self.shared.set_over();
     }
 
     fn report(&self, fatal: Fatal) {

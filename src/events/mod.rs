@@ -49,6 +49,7 @@
 //! # }
 //! ```
 
+pub mod conformance;
 mod error;
 mod seat;
 mod signal;

@@ -72,15 +72,20 @@ impl SignalSender {
     }
 
     /// Resumes the task suspended on `uid`. A uid of another domain is ignored, and so is one that
-    /// was signalled or cancelled before.
+    /// was signalled or cancelled before. After the end of the run nothing happens.
     pub fn send(&self, uid: Uid) {
-        self.0.signals.send(uid);
+        if !self.0.is_over() {
+            self.0.signals.send(uid);
+        }
     }
 
     /// Resumes several tasks, in order, and wakes the domain once.
     pub fn send_all(&self, uids: impl IntoIterator<Item = Uid>) {
         let mut any = false;
         for uid in uids {
+            if self.0.is_over() {
+                return;
+            }
             self.0.signals.push(uid);
             any = true;
         }
@@ -126,10 +131,7 @@ impl fmt::Debug for SignalSender {
 /// ```
 pub fn ready_queue<T>(domain: &SignalSender) -> (ReadySender<T>, ReadyReceiver<T>) {
     let ready = Arc::new(Ready::new(domain.0.parker.clone()));
-    let sender = ReadySender {
-        ready: ready.clone(),
-        domain: domain.clone(),
-    };
+    let sender = ReadySender { ready: ready.clone(), domain: domain.clone() };
     (sender, ReadyReceiver(ready))
 }
 
@@ -140,9 +142,12 @@ pub struct ReadySender<T> {
 }
 
 impl<T> ReadySender<T> {
-    /// Sends one item and wakes the domain if it is parked.
+    /// Sends one item and wakes the domain if it is parked. After the end of the run the item is
+    /// dropped.
     pub fn send(&self, item: T) {
-        self.ready.send(item);
+        if !self.domain.0.is_over() {
+            self.ready.send(item);
+        }
     }
 
     /// Sends several items, in order, and wakes the domain once.
@@ -157,6 +162,9 @@ impl<T> ReadySender<T> {
     pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> bool {
         let mut any = false;
         for item in items {
+            if self.domain.0.is_over() {
+                break;
+            }
             self.ready.push(item);
             any = true;
         }
@@ -166,18 +174,13 @@ impl<T> ReadySender<T> {
 
 impl<T> Clone for ReadySender<T> {
     fn clone(&self) -> Self {
-        Self {
-            ready: self.ready.clone(),
-            domain: self.domain.clone(),
-        }
+        Self { ready: self.ready.clone(), domain: self.domain.clone() }
     }
 }
 
 impl<T> fmt::Debug for ReadySender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadySender")
-            .field("domain", &self.domain.domain())
-            .finish_non_exhaustive()
+        f.debug_struct("ReadySender").field("domain", &self.domain.domain()).finish_non_exhaustive()
     }
 }
 

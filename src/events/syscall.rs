@@ -14,23 +14,14 @@ use crate::{
     slots::{Key, Slots},
 };
 
-/// The name of one suspension: unique in its run, and never used again.
+/// The name of one suspension: unique in the process, and never used again. Those that one domain
+/// names in a row mostly ascend.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uid {
-    key: Key,
-    domain: u32,
-}
-
-impl Uid {
-    /// The index of the domain whose task is suspended.
-    pub fn domain(&self) -> usize {
-        self.domain as usize
-    }
-}
+pub struct Uid(Key);
 
 impl fmt::Debug for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Uid({}:{})", self.domain, self.key.serial)
+        write!(f, "Uid({})", self.0.serial)
     }
 }
 
@@ -47,14 +38,7 @@ pub struct Syscall {
 impl Syscall {
     pub(crate) fn new(local: Rc<Local>) -> Self {
         let key = local.suspensions.borrow_mut().insert_with(|_| Suspension::Named);
-        Self {
-            uid: Uid {
-                key,
-                domain: local.index(),
-            },
-            local,
-            received: false,
-        }
+        Self { uid: Uid(key), local, received: false }
     }
 
     /// Its uid, to be handed to the events.
@@ -73,10 +57,7 @@ impl Syscall {
     where
         R: FnOnce(Uid) -> io::Result<()>,
     {
-        Suspend {
-            syscall: self,
-            register: Some(register),
-        }
+        Suspend { syscall: self, register: Some(register) }
     }
 
     /// The poll form of [`suspend`](Self::suspend), for futures written by hand: ready once the uid
@@ -87,12 +68,12 @@ impl Syscall {
             return Poll::Ready(());
         }
         let mut suspensions = self.local.suspensions.borrow_mut();
-        let Some(suspension) = suspensions.get_mut(self.uid.key) else {
+        let Some(suspension) = suspensions.get_mut(self.uid.0) else {
             return Poll::Ready(());
         };
         match suspension {
             Suspension::Signalled => {
-                suspensions.remove(self.uid.key);
+                suspensions.remove(self.uid.0);
                 self.received = true;
                 return Poll::Ready(());
             }
@@ -113,9 +94,7 @@ impl Drop for Syscall {
 
 impl fmt::Debug for Syscall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Syscall")
-            .field("uid", &self.uid)
-            .finish_non_exhaustive()
+        f.debug_struct("Syscall").field("uid", &self.uid).finish_non_exhaustive()
     }
 }
 
@@ -153,9 +132,7 @@ where
 
 impl<R> fmt::Debug for Suspend<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Suspend")
-            .field("uid", &self.syscall.uid)
-            .finish_non_exhaustive()
+        f.debug_struct("Suspend").field("uid", &self.syscall.uid).finish_non_exhaustive()
     }
 }
 
@@ -174,10 +151,7 @@ pub(crate) type Suspensions = Slots<Suspension>;
 impl Local {
     /// Delivers a signal: at most once, to the suspension that the uid names, or to none.
     pub(crate) fn signal(&self, uid: Uid) {
-        if uid.domain != self.index() {
-            return;
-        }
-        let waker = match self.suspensions.borrow_mut().get_mut(uid.key) {
+        let waker = match self.suspensions.borrow_mut().get_mut(uid.0) {
             None => None,
             Some(suspension) => match std::mem::replace(suspension, Suspension::Signalled) {
                 Suspension::Waiting(waker) => Some(waker),
@@ -192,7 +166,7 @@ impl Local {
 
     /// Forgets a suspension and has the next `select` told of it.
     fn cancel_suspension(&self, uid: Uid) {
-        let suspension = self.suspensions.borrow_mut().remove(uid.key);
+        let suspension = self.suspensions.borrow_mut().remove(uid.0);
         if suspension.is_some() {
             self.cancelled.borrow_mut().push(uid);
         }

@@ -1,1 +1,70 @@
-//! TCP.
+//! TCP on the system's events.
+//!
+//! A [`TcpListener`] accepts, a [`TcpStream`] carries bytes both ways, through the traits of
+//! `futures-io`: [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite), on
+//! the stream and on a reference to it. The methods that everybody uses with them (`read_exact`,
+//! `write_all`, …) come from the extension traits of `futures-lite` or `futures`.
+//!
+//! # Domains
+//!
+//! Sockets belong to no domain. They are `Send`: made on one domain, they may be moved into a
+//! [`call`](crate::call), used there, and come back as its result. Whichever domain waits for one
+//! watches it, and the former one forgets it. They are not `Sync`: for the use on two domains at once,
+//! `try_clone` gives a second handle of the same socket. On one domain, a reference or an
+//! [`Rc`](std::rc::Rc) will do, also for several readers and writers at a time.
+//!
+//! Where the system's events are not the domain's — outside of a run, or in a run with events of its
+//! own — everything that may have to wait gives an error; the rest works anywhere.
+//!
+//! # Turns
+//!
+//! An operation that succeeds at once is charged to the task's slice, which has room for 32 of them:
+//! a connection that is always ready does not starve the others.
+//!
+//! # Names
+//!
+//! Addresses are literal ([`ToAddrs`]). Names are refused: looking one up blocks the thread.
+//!
+//! ```
+//! use futures_lite::{AsyncReadExt, AsyncWriteExt};
+//! use vigie::net::{TcpListener, TcpStream};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! vigie::run(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0")?;
+//!     let addr = listener.local_addr()?;
+//!     // The server, on another domain: the listener moves there, and so does what it accepts.
+//!     let server = vigie::call(move || async move {
+//!         let (mut stream, _) = listener.accept().await?;
+//!         let mut bytes = Vec::new();
+//!         stream.read_to_end(&mut bytes).await?;
+//!         stream.write_all(&bytes).await
+//!     });
+//!
+//!     let mut stream = TcpStream::connect(addr).await?;
+//!     stream.write_all(b"ahoy").await?;
+//!     stream.close().await?;
+//!     let mut answer = String::new();
+//!     stream.read_to_string(&mut answer).await?;
+//!     assert_eq!(answer, "ahoy");
+//!     server.await?
+//! })?
+//! # }
+//! ```
+
+mod addrs;
+mod connect;
+mod io;
+mod listener;
+mod options;
+mod split;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    addrs::ToAddrs,
+    listener::{Incoming, TcpListener},
+    split::{ReadHalf, ReuniteError, WriteHalf},
+    stream::TcpStream,
+};

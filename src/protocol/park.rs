@@ -6,10 +6,12 @@ use crate::sync::{AtomicU32, OnceLock, Ordering, Sleeper};
 
 /// The owner runs and has seen all news.
 const AWAKE: u32 = 0;
-/// The owner sleeps, or is about to: whoever brings news must also wake it.
+/// The owner sleeps on the parker, or is about to: whoever brings news must also wake it.
 const PARKED: u32 = 1;
+/// The owner sleeps in a system call, or is about to: whoever brings news must also interrupt it.
+const BLOCKED: u32 = 2;
 /// There is news, and the owner has not yet looked.
-const NOTIFIED: u32 = 2;
+const NOTIFIED: u32 = 3;
 
 /// How a notifier wakes an owner that does not sleep on the parker itself but in a system call.
 pub(crate) type Interrupt = Box<dyn Fn() + Send + Sync>;
@@ -34,7 +36,8 @@ impl Parker {
         }
     }
 
-    /// Sets how the owner is woken from now on. Called by the owner, once, before it first parks.
+    /// Sets how the owner is woken in a system call. Called by the owner, once, before its first
+    /// `prepare`; notifiers may be at work already.
     pub(crate) fn set_interrupt(&self, interrupt: Interrupt) {
         let first = self.interrupt.set(interrupt).is_ok();
         debug_assert!(first, "the interrupt is set once");
@@ -43,17 +46,21 @@ impl Parker {
     /// Any thread: says that there is news, which the caller has already published. Returns whether
     /// the owner was parked.
     pub(crate) fn notify(&self) -> bool {
-        // ORDERING: release pairs with the acquire in `take`, `prepare` and `finish`: the owner that has the
-        // token sees the news. Never skipped, not even when the token is already there: only the
-        // swap puts this news before the owner's next look.
-        let parked = self.word.swap(NOTIFIED, Ordering::Release) == PARKED;
-        if parked {
-            match self.interrupt.get() {
-                Some(interrupt) => interrupt(),
-                None => self.sleeper.wake(),
+        // N1. ORDERING: release pairs with the acquire in `take`, `announce` and `finish`: the owner
+        // that has the token sees the news. Never skipped, not even when the token is already
+        // there: only the swap puts this news before the owner's next look. Acquire pairs with the
+        // release in `announce`: whoever finds BLOCKED finds the interrupt too.
+        match self.word.swap(NOTIFIED, Ordering::AcqRel) {
+            // N2.
+            PARKED => self.sleeper.wake(),
+            BLOCKED => {
+                if let Some(interrupt) = self.interrupt.get() {
+                    interrupt();
+                }
             }
+            _ => return false,
         }
-        parked
+        true
     }
 
     /// Any thread: is there news? One relaxed load. A `false` may be stale; nothing is lost by it,
@@ -67,41 +74,46 @@ impl Parker {
         if !self.is_notified() {
             return false;
         }
-        // ORDERING: acquire pairs with the release in `notify`.
+        // P1. ORDERING: acquire pairs with the release in `notify`.
         self.word.swap(AWAKE, Ordering::Acquire);
         true
     }
 
-    /// Owner: sleeps until there is news or `deadline` has passed. Returns at once, with the token
-    /// taken, if there is news already.
+    /// Owner: sleeps until there is news or `deadline` has passed. Returns at once if there is news
+    /// already. Either way the token is taken.
     pub(crate) fn park(&self, deadline: Option<Instant>) {
-        if self.prepare() {
-            // Relaxed: `finish` acquires.
+        if self.announce(PARKED) {
+            // P3. Relaxed: `finish` acquires.
             self.sleeper
                 .sleep_while(|| self.word.load(Ordering::Relaxed) == PARKED, deadline);
             self.finish();
         }
     }
 
-    /// Owner: announces that it is about to sleep, on the parker or in a system call that the
-    /// interrupt ends. `false`, with the token taken, if there is news: then it must not sleep.
+    /// Owner: announces that it is about to sleep in a system call that the interrupt ends. `false`,
+    /// with the token taken, if there is news: then it must not sleep.
     pub(crate) fn prepare(&self) -> bool {
-        // Relaxed: going to sleep publishes nothing.
+        debug_assert!(self.interrupt.get().is_some(), "nothing would end the sleep");
+        self.announce(BLOCKED)
+    }
+
+    fn announce(&self, asleep: u32) -> bool {
+        // P2. ORDERING: release pairs with the acquire in `notify`, for the interrupt's sake.
         if self
             .word
-            .compare_exchange(AWAKE, PARKED, Ordering::Relaxed, Ordering::Relaxed)
+            .compare_exchange(AWAKE, asleep, Ordering::Release, Ordering::Relaxed)
             .is_ok()
         {
             return true;
         }
-        // ORDERING: acquire pairs with the release in `notify`.
+        // P1. ORDERING: acquire pairs with the release in `notify`.
         self.word.swap(AWAKE, Ordering::Acquire);
         false
     }
 
     /// Owner: has slept. Takes the token if there is one.
     pub(crate) fn finish(&self) {
-        // ORDERING: acquire pairs with the release in `notify`.
+        // P4. ORDERING: acquire pairs with the release in `notify`.
         self.word.swap(AWAKE, Ordering::Acquire);
     }
 }

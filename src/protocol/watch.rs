@@ -82,20 +82,19 @@ impl<P> Watch<P> {
             let harvested = self
                 .poller
                 .with_mut(|poller| watchman.harvest(unsafe { &mut *poller }));
-            match harvested {
-                Ok(true) => {}
-                Ok(false) => {
-                    if self.word.load(Ordering::Relaxed) == STOP {
-                        return;
-                    }
-                    continue;
-                }
-                Err(Stopped) => {
-                    // Relaxed: nobody takes the poller after STOP.
-                    self.word.swap(STOP, Ordering::Relaxed);
-                    self.domain.notify();
-                    return;
-                }
+            let Ok(ready) = harvested else {
+                // Relaxed: nobody takes the poller after STOP.
+                self.word.swap(STOP, Ordering::Relaxed);
+                self.domain.notify();
+                return;
+            };
+            // After every harvest, since the wake that comes with `stop` may have come together with
+            // events. Relaxed: the wake itself puts STOP before this load.
+            if self.word.load(Ordering::Relaxed) == STOP {
+                return;
+            }
+            if !ready {
+                continue;
             }
             // O3, before O4: the domain that takes O4's token finds the watch free, and so recalls
             // it before it parks.

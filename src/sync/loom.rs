@@ -17,7 +17,6 @@ pub(crate) use loom::{
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
-pub(crate) use std::sync::OnceLock;
 
 /// How many items a model may push in one execution: each place is used once.
 const CAPACITY: usize = 8;
@@ -90,6 +89,49 @@ impl<T> Queue<T> {
         self.places
             .get(head)
             .is_none_or(|place| !place.full.load(Ordering::Relaxed))
+    }
+}
+
+/// A stand-in for the standard library's `OnceLock`, which loom cannot see: it would always show the
+/// newest value, and so hide that a reader has no reason to find it.
+#[derive(Debug)]
+pub(crate) struct OnceLock<T> {
+    full: LoomBool,
+    value: LoomCell<Option<T>>,
+}
+
+// SAFETY: the value moves in before `full` is published, and is only shared after.
+unsafe impl<T: Send> Send for OnceLock<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
+
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            full: LoomBool::new(false),
+            value: LoomCell::new(None),
+        }
+    }
+
+    /// Called by one thread only, unlike the real one.
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(value);
+        }
+        // SAFETY: only this thread writes, and nobody reads before `full`.
+        self.value.with_mut(|slot| unsafe { *slot = Some(value) });
+        // ORDERING: pairs with the acquire load in `get`.
+        self.full.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        // ORDERING: pairs with the release store in `set`.
+        if !self.full.load(Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: `full` was published after the only write.
+        self.value.with(|slot| unsafe { (*slot).as_ref() })
     }
 }
 

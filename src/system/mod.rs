@@ -206,10 +206,12 @@ impl Events for System {
         match &mut self.mode {
             Mode::Observer(observer) => {
                 any |= self.timers.fire(signals);
-                if block && !any {
+                if !block {
+                    observer.look(&mut self.found)?;
+                } else if !any {
                     observer.before_park(&mut self.found)?;
-                    apply(&mut self.found, &mut self.sources);
                 }
+                apply(&mut self.found, &mut self.sources);
             }
             Mode::Pipe(pipe) => {
                 any |= apply(&mut self.found, &mut self.sources);

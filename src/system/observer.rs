@@ -101,9 +101,7 @@ impl Observer {
         if self.thread.is_none() {
             return Ok(());
         }
-        if self.hints.busy.load(Ordering::Relaxed) {
-            self.hints.busy.store(false, Ordering::Relaxed);
-        }
+        self.hints.busy.store(false, Ordering::Relaxed);
         if self.always {
             return Ok(());
         }
@@ -128,11 +126,15 @@ impl Observer {
         Ok(())
     }
 
+    /// The domain has tasks to run, and no time to lose: polls if nobody does. After a few ticks of
+    /// that, `busy` leaves the watch to the observer, and this costs one load.
+    pub(super) fn look(&mut self, found: &mut Polled) -> io::Result<()> {
+        if self.thread.is_some() && self.watch.is_free() { self.harvest(found) } else { Ok(()) }
+    }
+
     /// The domain polls without blocking, if nobody else does.
     fn harvest(&mut self, found: &mut Polled) -> io::Result<()> {
-        let polled = self
-            .watch
-            .harvest(|poller| poller.poll(Some(Duration::ZERO), found));
+        let polled = self.watch.harvest(|poller| poller.poll(Some(Duration::ZERO), found));
         if polled.is_some() && !found.is_empty() {
             self.harvests = self.harvests.saturating_add(1);
         }
@@ -141,9 +143,8 @@ impl Observer {
 
     fn recall(&mut self) {
         if self.watch.is_free() {
-            self.hints
-                .harvests
-                .store(std::mem::take(&mut self.harvests), Ordering::Relaxed);
+            // Before the recall, so that the observer judges by it; late, it only misjudges.
+            self.hints.harvests.store(std::mem::take(&mut self.harvests), Ordering::Relaxed);
         }
         self.watch.recall();
     }
@@ -152,7 +153,9 @@ impl Observer {
     pub(super) fn busy(&mut self) -> bool {
         if self.thread.is_some() && !self.always {
             self.hints.busy.store(true, Ordering::Relaxed);
-            self.recall();
+            if self.watch.is_free() {
+                self.recall();
+            }
         }
         self.domain.is_notified()
     }
@@ -164,9 +167,7 @@ impl Observer {
             return Ok(());
         };
         registrar.wake()?;
-        thread
-            .join()
-            .map_err(|_| io::Error::other("the observer thread panicked"))
+        thread.join().map_err(|_| io::Error::other("the observer thread panicked"))
     }
 }
 
@@ -199,10 +200,7 @@ impl Watchman<Box<dyn Poller>> for Keeper {
             self.news.push_all([News::Failed(error)]);
             return Err(Stopped);
         }
-        let batch = self
-            .polled
-            .drain(..)
-            .map(|(token, readiness)| News::Ready(token, readiness));
+        let batch = self.polled.drain(..).map(|(token, readiness)| News::Ready(token, readiness));
         Ok(self.news.push_all(batch))
     }
 
@@ -212,11 +210,7 @@ impl Watchman<Box<dyn Poller>> for Keeper {
         }
         if std::mem::take(&mut self.recalled) {
             let worthwhile = self.hints.harvests.load(Ordering::Relaxed) >= WORTHWHILE;
-            self.patience = if worthwhile {
-                PATIENCE
-            } else {
-                (self.patience * 2).min(MAX_PATIENCE)
-            };
+            self.patience = if worthwhile { PATIENCE } else { (self.patience * 2).min(MAX_PATIENCE) };
         }
         let down = self.awake >= self.patience && !self.hints.busy.load(Ordering::Relaxed);
         if down {
@@ -243,11 +237,7 @@ struct Spinner {
 impl Spinner {
     fn new() -> Self {
         let alone = thread::available_parallelism().map_or(1, usize::from) == 1;
-        Self {
-            alone,
-            vain: 0,
-            parks: 0,
-        }
+        Self { alone, vain: 0, parks: 0 }
     }
 
     fn spins(&mut self) -> bool {

@@ -48,29 +48,19 @@ impl Pipe {
             ioctl_fionbio(end, true)?;
         }
         registrar.add(reader.as_fd(), PIPE)?;
-        Ok(Self {
-            poller,
-            ends: Arc::new(Ends { reader, writer }),
-        })
+        Ok(Self { poller, ends: Arc::new(Ends { reader, writer }) })
     }
 
     #[cfg(not(unix))]
     pub(super) fn new(poller: Box<dyn Poller>, registrar: &Arc<dyn Registrar>) -> io::Result<Self> {
-        Ok(Self {
-            poller,
-            registrar: registrar.clone(),
-        })
+        Ok(Self { poller, registrar: registrar.clone() })
     }
 
     /// Writes a byte. A full pipe has bytes enough.
     #[cfg(unix)]
     pub(super) fn interrupt(&self) -> Interrupt {
         let ends = self.ends.clone();
-        Box::new(
-            move || {
-                while rustix::io::write(&ends.writer, &[1]) == Err(rustix::io::Errno::INTR) {}
-            },
-        )
+        Box::new(move || while rustix::io::write(&ends.writer, &[1]) == Err(rustix::io::Errno::INTR) {})
     }
 
     #[cfg(not(unix))]

@@ -48,7 +48,8 @@ impl Direction {
 /// `Sync`: so nobody waits for it where it no longer is.
 pub(crate) struct Source<T: AsFd> {
     registration: RefCell<Option<Registration>>,
-    io: T,
+    /// There until `into_inner` takes it.
+    io: Option<T>,
 }
 
 /// Where a source is registered.
@@ -60,21 +61,24 @@ struct Registration {
 
 impl<T: AsFd> Source<T> {
     pub(crate) fn new(io: T) -> Self {
-        Self {
-            registration: RefCell::new(None),
-            io,
-        }
+        Self { registration: RefCell::new(None), io: Some(io) }
     }
 
     pub(crate) fn get(&self) -> &T {
-        &self.io
+        self.io.as_ref().expect("only `into_inner` takes it")
+    }
+
+    /// Hands the descriptor back, watched no more.
+    pub(crate) fn into_inner(mut self) -> T {
+        self.leave();
+        self.io.take().expect("only `into_inner` takes it")
     }
 
     fn fd(&self) -> Fd<'_> {
         #[cfg(unix)]
-        return self.io.as_fd();
+        return self.get().as_fd();
         #[cfg(windows)]
-        return self.io.as_socket();
+        return self.get().as_socket();
     }
 
     /// Tries `operate` while the source is ready, and has the task woken when it may be again.
@@ -117,15 +121,12 @@ impl<T: AsFd> Source<T> {
     ) -> Poll<io::Result<R>> {
         let here = self.registered(system);
         if let Some(token) = here
-            && system
-                .sources
-                .poll_ready(token, direction, cx.waker())
-                .is_pending()
+            && system.sources.poll_ready(token, direction, cx.waker()).is_pending()
         {
             return Poll::Pending;
         }
         loop {
-            match operate(&self.io) {
+            match operate(self.get()) {
                 Ok(done) => {
                     if let Some(token) = here
                         && system.registrar.tells_closed()
@@ -162,10 +163,7 @@ impl<T: AsFd> Source<T> {
     /// Its token, if it is registered with this domain.
     fn registered(&self, system: &System) -> Option<Token> {
         let registration = self.registration.borrow();
-        registration
-            .as_ref()
-            .filter(|there| there.domain == system.home.seat.domain())
-            .map(|here| here.token)
+        registration.as_ref().filter(|there| there.domain == system.home.seat.domain()).map(|here| here.token)
     }
 
     /// Registers with this domain, and nowhere else.
@@ -173,17 +171,26 @@ impl<T: AsFd> Source<T> {
         if let Some(token) = self.registered(system) {
             return Ok(token);
         }
-        if let Some(elsewhere) = self.registration.take() {
-            elsewhere.leave(self.fd());
-        }
+        self.leave();
         let token = system.register(self.fd())?;
         let domain = system.home.seat.domain();
-        *self.registration.borrow_mut() = Some(Registration {
-            domain,
-            token,
-            home: system.home.clone(),
-        });
+        *self.registration.borrow_mut() = Some(Registration { domain, token, home: system.home.clone() });
         Ok(token)
+    }
+
+    /// Leaves the domain that watches it, if one does.
+    fn leave(&self) {
+        if let Some(registration) = self.registration.take() {
+            registration.leave(self.fd());
+        }
+    }
+}
+
+#[cfg(test)]
+impl<T: AsFd> Source<T> {
+    /// How many sources this domain watches.
+    pub(crate) fn watched_here() -> usize {
+        events::with(|system: &mut System| system.sources.slab.len()).unwrap_or(0)
     }
 }
 
@@ -210,15 +217,13 @@ impl Registration {
 impl<T: AsFd> Drop for Source<T> {
     fn drop(&mut self) {
         // Before the descriptor is closed, and its number used again.
-        if let Some(registration) = self.registration.take() {
-            registration.leave(self.fd());
-        }
+        self.leave();
     }
 }
 
 impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.fmt(f)
+        self.get().fmt(f)
     }
 }
 
@@ -243,10 +248,7 @@ const HALF: u32 = usize::BITS / 2;
 
 impl Sources {
     pub(super) fn new() -> Self {
-        Self {
-            slab: Slab::new(),
-            generation: 0,
-        }
+        Self { slab: Slab::new(), generation: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -260,12 +262,7 @@ impl Sources {
         let token = Token(vacant.key() | self.generation << HALF);
         // What it is ready for is unknown, and the poller will tell: nothing is taken for granted.
         let ready = Readiness::READ.with(Readiness::WRITE, true);
-        vacant.insert(Entry {
-            token,
-            ready,
-            read: Waiters::default(),
-            write: Waiters::default(),
-        });
+        vacant.insert(Entry { token, ready, read: Waiters::default(), write: Waiters::default() });
         token
     }
 
@@ -346,13 +343,9 @@ impl Waiters {
         if self.0.len() >= MANY && self.0.len() == self.0.capacity() {
             // Tasks that were cancelled leave their wakers; with this they never pile up, and the
             // search costs no more than the growth that it may save.
-            self.0
-                .retain(|waiter| waiter.task.is_none_or(|task| task.is_live()));
+            self.0.retain(|waiter| waiter.task.is_none_or(|task| task.is_live()));
         }
-        self.0.push(Waiter {
-            waker: waker.clone(),
-            task: TaskId::current(),
-        });
+        self.0.push(Waiter { waker: waker.clone(), task: TaskId::current() });
     }
 
     fn wake(&mut self) {

@@ -73,28 +73,15 @@ where
         let call = Arc::new(CallCell::new());
         let link = local.insert(|key| {
             let node = Node::new(key, Parent::Task(parent), location);
-            Rc::new(Link {
-                node,
-                target: target.clone(),
-                call: call.clone(),
-            })
+            Rc::new(Link { node, target: target.clone(), call: call.clone() })
         });
         let (caller, link_key, far_end) = (local.shared.clone(), link.node.key, call.clone());
         target.inbox.post(Message::Start(Box::new(move || {
-            far_end.start(
-                Parent::Caller {
-                    domain: caller,
-                    link: link_key,
-                },
-                location,
-                closure,
-            );
+            far_end.start(Parent::Caller { domain: caller, link: link_key }, location, closure);
         })));
         Ok(Promise::remote(link, call))
     });
-    started
-        .unwrap_or(Err(TaskError::OutsideRuntime))
-        .unwrap_or_else(Promise::failed)
+    started.unwrap_or(Err(TaskError::OutsideRuntime)).unwrap_or_else(Promise::failed)
 }
 
 /// What the two ends of a call share.
@@ -107,10 +94,7 @@ pub(crate) struct CallCell<T> {
 
 impl<T> CallCell<T> {
     fn new() -> Self {
-        Self {
-            task: OnceLock::new(),
-            result: Mutex::new(None),
-        }
+        Self { task: OnceLock::new(), result: Mutex::new(None) }
     }
 
     pub(crate) fn put(&self, result: Result<T, TaskError>) {

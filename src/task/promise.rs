@@ -141,8 +141,7 @@ impl<T> Promise<T> {
     }
 
     fn is_ours(&self) -> bool {
-        self.node()
-            .is_none_or(|node| Local::with(|local| local.is_parent_of(node)).unwrap_or(false))
+        self.node().is_none_or(|node| Local::with(|local| local.is_parent_of(node)).unwrap_or(false))
     }
 }
 
@@ -173,9 +172,7 @@ impl<T> Drop for Promise<T> {
 
 impl<T> fmt::Debug for Promise<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Promise")
-            .field("state", &self.state())
-            .finish_non_exhaustive()
+        f.debug_struct("Promise").field("state", &self.state()).finish_non_exhaustive()
     }
 }
 

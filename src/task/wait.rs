@@ -105,9 +105,7 @@ async fn first<T>(
     }
     poll_fn(|cx| {
         let finished = |promise: &Promise<T>| promise.state() != PromiseState::Running;
-        let best = promises
-            .iter()
-            .position(|promise| finished(promise) && preferred(promise));
+        let best = promises.iter().position(|promise| finished(promise) && preferred(promise));
         let best = best.or_else(|| promises.iter().position(finished));
         let candidates = match best {
             Some(at) => at..at + 1,

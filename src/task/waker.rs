@@ -21,11 +21,7 @@ pub(crate) struct TaskWaker {
 
 impl TaskWaker {
     pub(crate) fn new(domain: Arc<Shared>, key: Key) -> Arc<Self> {
-        Arc::new(Self {
-            domain,
-            key,
-            word: WakeWord::new(),
-        })
+        Arc::new(Self { domain, key, word: WakeWord::new() })
     }
 
     pub(crate) fn waker(self: &Arc<Self>) -> Waker {

@@ -28,10 +28,7 @@ pub(super) fn open() -> io::Result<(Box<dyn Poller>, Arc<dyn Registrar>)> {
     let poll = Poll::new()?;
     let registry = poll.registry().try_clone()?;
     let waker = Waker::new(&registry, WAKE)?;
-    let poller = MioPoller {
-        poll,
-        events: Events::with_capacity(BATCH),
-    };
+    let poller = MioPoller { poll, events: Events::with_capacity(BATCH) };
     Ok((Box::new(poller), Arc::new(MioRegistrar { registry, waker })))
 }
 
@@ -58,8 +55,7 @@ impl Poller for MioPoller {
 impl Registrar for MioRegistrar {
     fn add(&self, fd: Fd<'_>, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.registry
-            .register(&mut SourceFd(&fd.as_raw_fd()), mio::Token(token.0), both)
+        self.registry.register(&mut SourceFd(&fd.as_raw_fd()), mio::Token(token.0), both)
     }
 
     fn rearm(&self, _fd: Fd<'_>, _token: Token, _interest: Readiness) -> io::Result<()> {

@@ -53,10 +53,7 @@ impl FromStr for Backend {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        let known = Self::ALL
-            .iter()
-            .copied()
-            .find(|backend| backend.to_string() == name);
+        let known = Self::ALL.iter().copied().find(|backend| backend.to_string() == name);
         known.ok_or_else(|| UnknownName {
             name: name.to_owned(),
             expected: "a poller that is built in (mio, polling)",

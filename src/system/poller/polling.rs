@@ -20,22 +20,9 @@ struct PollingRegistrar {
 
 pub(super) fn open() -> io::Result<(Box<dyn Poller>, Arc<dyn Registrar>)> {
     let poller = Arc::new(polling::Poller::new()?);
-    let mode = if poller.supports_edge() {
-        PollMode::Edge
-    } else {
-        PollMode::Oneshot
-    };
-    let registrar = PollingRegistrar {
-        poller: poller.clone(),
-        mode,
-    };
-    Ok((
-        Box::new(PollingPoller {
-            poller,
-            events: Events::new(),
-        }),
-        Arc::new(registrar),
-    ))
+    let mode = if poller.supports_edge() { PollMode::Edge } else { PollMode::Oneshot };
+    let registrar = PollingRegistrar { poller: poller.clone(), mode };
+    Ok((Box::new(PollingPoller { poller, events: Events::new() }), Arc::new(registrar)))
 }
 
 impl Poller for PollingPoller {
@@ -66,15 +53,13 @@ impl Registrar for PollingRegistrar {
         #[cfg(unix)]
         unsafe {
             use std::os::fd::AsRawFd as _;
-            self.poller
-                .add_with_mode(fd.as_raw_fd(), Event::all(token.0), self.mode)
+            self.poller.add_with_mode(fd.as_raw_fd(), Event::all(token.0), self.mode)
         }
         // SAFETY: as above.
         #[cfg(windows)]
         unsafe {
             use std::os::windows::io::AsRawSocket as _;
-            self.poller
-                .add_with_mode(fd.as_raw_socket(), Event::all(token.0), self.mode)
+            self.poller.add_with_mode(fd.as_raw_socket(), Event::all(token.0), self.mode)
         }
     }
 

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Passes every test there is for every change: formatting, lints, tests, doctests, documentation, the
+# loom models at their bounded budget, the mutants, a crate outside of the workspace, other targets,
+# and the examples run as a user runs them. Needs the Rust toolchain only; what it skips, it says.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+start=$SECONDS
+for step in fmt lint test doc loom mutants outside targets serve; do
+    printf '\n=== ci/%s.sh\n' "$step"
+    began=$SECONDS
+    "ci/$step.sh"
+    printf '=== ci/%s.sh: %s s\n' "$step" $((SECONDS - began))
+done
+printf '\nAll steps passed in %s s.\n' $((SECONDS - start))

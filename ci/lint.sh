@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Clippy, with warnings denied, for each choice of back ends.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if ! cargo clippy --version >/dev/null 2>&1; then
+    echo "skipped: no clippy in this toolchain (rustup component add clippy)"
+    exit 0
+fi
+cargo clippy --workspace --all-targets --all-features -- -D warnings
+cargo clippy --lib -- -D warnings
+cargo clippy --lib --no-default-features --features polling -- -D warnings
+cargo clippy --lib --no-default-features -- -D warnings

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The tests: on both back ends and all three variants of the events, on all processors and again on
+# one; then the doctests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo test --features polling --lib --tests --examples
+if command -v taskset >/dev/null; then
+    echo "--- again, on one processor"
+    taskset -c 0 cargo test --features polling --lib --tests
+else
+    echo "skipped: the tests on one processor (no taskset here)"
+fi
+cargo test --features polling --doc

@@ -1,0 +1,86 @@
+//! The models of the four protocols, for loom: `README.md` beside this file says what they prove,
+//! and `src/protocol/README.md` which model checks which invariant.
+
+#![allow(
+    clippy::disallowed_types,
+    reason = "what a model counts across its executions must be invisible to loom"
+)]
+#![allow(clippy::print_stdout, reason = "a model says what it explored")]
+
+mod inbox;
+mod litmus;
+mod park;
+mod ready;
+mod watch;
+
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use loom::model::Builder;
+
+/// Explores every execution of `model` with at most `bound` preemptions, or as many as
+/// `VIGIE_LOOM_BOUND` says; `none` there lifts the bound.
+///
+/// A lost wake-up is a thread that sleeps for ever, which loom reports as a deadlock: most models
+/// need no other assertion than that they end.
+fn check(name: &str, bound: usize, model: impl Fn() + Send + Sync + 'static) {
+    let bound = match env::var("VIGIE_LOOM_BOUND").as_deref() {
+        Ok("none") => None,
+        Ok(bound) => Some(bound.parse().expect("VIGIE_LOOM_BOUND is a number or `none`")),
+        Err(_) => Some(bound),
+    };
+    let executions = Arc::new(AtomicUsize::new(0));
+    let counter = executions.clone();
+    let mut builder = Builder::new();
+    builder.preemption_bound = bound;
+    let start = Instant::now();
+    builder.check(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let bound = bound.map_or("none".into(), |bound| bound.to_string());
+    println!(
+        "{name:<32} bound {bound:<4} {:>9} executions {:>7.2} s",
+        executions.load(Ordering::Relaxed),
+        start.elapsed().as_secs_f64(),
+    );
+}
+
+/// A number that loom does not see: it orders nothing and adds no step to a model.
+#[derive(Debug, Clone, Default)]
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    fn add(&self) -> usize {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The numbers 0 to `N - 1`, each to be delivered once.
+#[derive(Debug)]
+struct Once<const N: usize>([bool; N]);
+
+impl<const N: usize> Once<N> {
+    fn new() -> Self {
+        Self([false; N])
+    }
+
+    fn deliver(&mut self, item: usize) {
+        assert!(!self.0[item], "{item} was delivered twice");
+        self.0[item] = true;
+    }
+
+    fn is_complete(&self) -> bool {
+        self.0.iter().all(|&delivered| delivered)
+    }
+}

@@ -1,0 +1,340 @@
+//! The watch: the whole hand-over between a domain and its observer. The poller is scripted, and a
+//! thread of its own is the kernel that makes events.
+
+use std::sync::Arc;
+
+use loom::{
+    sync::{Condvar, MutexGuard},
+    thread::{self, JoinHandle},
+};
+
+use super::{Once, check};
+use crate::{
+    protocol::{Parker, Ready, Stopped, Watch, Watchman},
+    sync::{self, Mutex},
+};
+
+/// What a poller is a window to. It wakes whoever waits in a poller, and orders no more than a real
+/// one does: what was before an event, before the poll that finds it.
+struct Kernel {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    events: Vec<usize>,
+    /// Somebody wants whoever polls to return; the next poll does, and takes this with it.
+    woken: bool,
+    broken: bool,
+    /// How many blocking polls have begun.
+    waits: usize,
+    /// What the observer was told about its last batch.
+    found: Option<bool>,
+}
+
+impl Kernel {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap());
+        self.changed.notify_all();
+    }
+
+    fn post(&self, event: usize) {
+        self.change(|state| state.events.push(event));
+    }
+
+    fn wake(&self) {
+        self.change(|state| state.woken = true);
+    }
+
+    fn wait_until(&self, holds: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap();
+        while !holds(&state) {
+            state = self.changed.wait(state).unwrap();
+        }
+        state
+    }
+}
+
+/// The poller is broken.
+struct Broken;
+
+/// The poller. That no two threads are in it at once is checked by the cell that the watch keeps it
+/// in.
+struct Poller(Arc<Kernel>);
+
+impl Poller {
+    fn poll(&mut self) -> Result<Vec<usize>, Broken> {
+        Self::take(&mut self.0.state.lock().unwrap())
+    }
+
+    fn wait(&mut self) -> Result<Vec<usize>, Broken> {
+        self.0.change(|state| state.waits += 1);
+        let ready = |state: &State| !state.events.is_empty() || state.woken || state.broken;
+        Self::take(&mut self.0.wait_until(ready))
+    }
+
+    fn take(state: &mut State) -> Result<Vec<usize>, Broken> {
+        state.woken = false;
+        if state.broken {
+            return Err(Broken);
+        }
+        Ok(std::mem::take(&mut state.events))
+    }
+}
+
+enum News {
+    Event(usize),
+    Failed,
+}
+
+/// A domain and what its observer shares with it.
+struct Desk {
+    kernel: Arc<Kernel>,
+    parker: sync::Arc<Parker>,
+    ready: Ready<News>,
+    watch: Watch<Poller>,
+}
+
+/// The observer's side. It stands down once so many batches in a row have found the domain awake.
+struct Keeper {
+    desk: Arc<Desk>,
+    patience: usize,
+    awake: usize,
+    failed: bool,
+}
+
+const NEVER: usize = usize::MAX;
+
+impl Watchman<Poller> for Keeper {
+    fn harvest(&mut self, poller: &mut Poller) -> Result<bool, Stopped> {
+        assert!(!self.failed, "polled after the poller failed");
+        let Ok(events) = poller.wait() else {
+            self.failed = true;
+            self.desk.ready.push(News::Failed);
+            return Err(Stopped);
+        };
+        let any = !events.is_empty();
+        for event in events {
+            self.desk.ready.push(News::Event(event));
+        }
+        Ok(any)
+    }
+
+    fn stands_down(&mut self) -> bool {
+        self.awake >= self.patience
+    }
+
+    fn found(&mut self, parked: bool) {
+        self.awake = if parked { 0 } else { self.awake + 1 };
+    }
+}
+
+/// A `Keeper` that tells the kernel what it found, for a model that waits for that.
+struct Teller(Keeper);
+
+impl Watchman<Poller> for Teller {
+    fn harvest(&mut self, poller: &mut Poller) -> Result<bool, Stopped> {
+        self.0.harvest(poller)
+    }
+
+    fn stands_down(&mut self) -> bool {
+        self.0.stands_down()
+    }
+
+    fn found(&mut self, parked: bool) {
+        self.0.found(parked);
+        self.0.desk.kernel.change(|state| state.found = Some(parked));
+    }
+}
+
+impl Desk {
+    fn new() -> Arc<Self> {
+        let kernel = Arc::new(Kernel {
+            state: Mutex::new(State::default()),
+            changed: Condvar::new(),
+        });
+        let parker = sync::Arc::new(Parker::new());
+        Arc::new(Self {
+            ready: Ready::new(parker.clone()),
+            watch: Watch::new(Poller(kernel.clone()), parker.clone()),
+            kernel,
+            parker,
+        })
+    }
+
+    fn keeper(self: &Arc<Self>, patience: usize) -> Keeper {
+        Keeper {
+            desk: self.clone(),
+            patience,
+            awake: 0,
+            failed: false,
+        }
+    }
+
+    fn observer(self: &Arc<Self>, mut keeper: impl Watchman<Poller> + 'static) -> JoinHandle<()> {
+        let desk = self.clone();
+        thread::spawn(move || desk.watch.observe(&mut keeper))
+    }
+
+    /// The thread in which events happen, one after the other.
+    fn kernel(&self, events: usize) {
+        let kernel = self.kernel.clone();
+        thread::spawn(move || (0..events).for_each(|event| kernel.post(event)));
+    }
+
+    /// The domain, until it has all `N` events.
+    fn own<const N: usize>(&self, busy: bool) {
+        let mut delivered = Once::<N>::new();
+        loop {
+            // D1.
+            if self.parker.take() {
+                self.read_news(&mut delivered);
+            }
+            if busy {
+                // D5, with ever so little patience.
+                self.watch.recall();
+            }
+            if delivered.is_complete() {
+                return;
+            }
+            // D2.
+            let polled = self.watch.harvest(Poller::poll);
+            let found = polled.and_then(Result::ok).unwrap_or_default();
+            if !found.is_empty() {
+                found.into_iter().for_each(|event| delivered.deliver(event));
+                continue;
+            }
+            // D3.
+            self.watch.recall();
+            // D4.
+            self.parker.park(None);
+            self.read_news(&mut delivered);
+        }
+    }
+
+    fn read_news<const N: usize>(&self, delivered: &mut Once<N>) {
+        while let Some(News::Event(event)) = self.ready.pop() {
+            delivered.deliver(event);
+        }
+    }
+
+    /// The domain's end. That the observer's comes too is asserted by waiting for it.
+    fn end(&self, observer: JoinHandle<()>) {
+        // D6.
+        self.watch.stop();
+        self.kernel.wake();
+        observer.join().unwrap();
+    }
+
+    /// The usual model: `N` events, each delivered once.
+    fn serve<const N: usize>(patience: usize, busy: bool) {
+        let desk = Self::new();
+        let observer = desk.observer(desk.keeper(patience));
+        desk.kernel(N);
+        desk.own::<N>(busy);
+        desk.end(observer);
+        assert!(desk.ready.pop().is_none(), "an event was delivered twice");
+    }
+}
+
+/// I9 to I12 for an observer that never stands down.
+#[test]
+fn watch_always() {
+    check("watch_always", 2, || Desk::serve::<2>(NEVER, false));
+}
+
+/// I9 to I12 for an observer that stands down with every batch.
+#[test]
+fn watch_stands_down() {
+    check("watch_stands_down", 2, || Desk::serve::<2>(0, false));
+}
+
+/// I9 to I12 for an observer that stands down when a second batch finds the domain awake.
+#[test]
+fn watch_adaptive() {
+    check("watch_adaptive", 2, || Desk::serve::<3>(1, false));
+}
+
+/// I9 to I12 for a domain that recalls the observer without parking.
+#[test]
+fn watch_busy() {
+    check("watch_busy", 2, || Desk::serve::<2>(0, true));
+}
+
+/// I9 to I12 for a domain that others wake too.
+#[test]
+fn watch_mail() {
+    check("watch_mail", 2, || {
+        let desk = Desk::new();
+        let observer = desk.observer(desk.keeper(0));
+        desk.kernel(1);
+        let sender = desk.clone();
+        thread::spawn(move || sender.ready.send(News::Event(1)));
+        desk.own::<2>(false);
+        desk.end(observer);
+        assert!(desk.ready.pop().is_none(), "an event was delivered twice");
+    });
+}
+
+/// I13: a batch that finds the domain parked leaves the observer in the poller, whatever the domain
+/// then does, if only it leaves the watch alone.
+#[test]
+fn watch_takes_back() {
+    check("watch_takes_back", 3, || {
+        let desk = Desk::new();
+        let observer = desk.observer(Teller(desk.keeper(0)));
+        desk.kernel(1);
+        desk.watch.recall();
+        desk.parker.park(None);
+        let found = desk.kernel.wait_until(|state| state.found.is_some()).found;
+        if found == Some(true) {
+            drop(desk.kernel.wait_until(|state| state.waits == 2));
+        }
+        desk.end(observer);
+    });
+}
+
+/// I12: the observer ends, in whatever state the end of the domain finds it, and though an event
+/// comes together with the wake.
+#[test]
+fn watch_stop() {
+    check("watch_stop", 3, || {
+        let desk = Desk::new();
+        let observer = desk.observer(desk.keeper(0));
+        desk.kernel(1);
+        desk.watch.recall();
+        desk.end(observer);
+    });
+}
+
+/// I14: a poller that fails ends the watch, and the domain hears of it.
+#[test]
+fn watch_fails() {
+    check("watch_fails", 3, || {
+        let desk = Desk::new();
+        let observer = desk.observer(desk.keeper(0));
+        let kernel = desk.kernel.clone();
+        thread::spawn(move || kernel.change(|state| state.broken = true));
+        let heard = loop {
+            if desk.parker.take() && desk.ready.pop().is_some() {
+                break true;
+            }
+            if let Some(Err(Broken)) = desk.watch.harvest(Poller::poll) {
+                break false;
+            }
+            desk.watch.recall();
+            desk.parker.park(None);
+            if desk.ready.pop().is_some() {
+                break true;
+            }
+        };
+        if heard {
+            assert!(
+                desk.watch.harvest(Poller::poll).is_none(),
+                "polled after the poller failed"
+            );
+        }
+        desk.end(observer);
+    });
+}

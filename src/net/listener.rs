@@ -1,0 +1,284 @@
+//! Listeners.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    net::{self, SocketAddr},
+    task::{Context, Poll},
+};
+
+use socket2::{Protocol, Socket, Type};
+
+use super::{ToAddrs, TcpStream, addrs};
+use crate::system::{Direction, Source};
+
+/// Connections that the system may hold until they are accepted. The 128 of the standard library are
+/// few for a burst; the system's own limit still applies.
+const BACKLOG: i32 = 1024;
+
+/// A TCP socket that accepts connections.
+///
+/// It belongs to no domain: `Send`, but not `Sync` (see the [module](super)). Dropping it closes it.
+///
+/// ```
+/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+/// use vigie::net::TcpListener;
+///
+/// # fn main() -> std::io::Result<()> {
+/// vigie::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let addr = listener.local_addr()?;
+///     let client = std::thread::spawn(move || std::net::TcpStream::connect(addr));
+///
+///     let (mut stream, peer) = listener.accept().await?;
+///     assert_eq!(peer, client.join().unwrap()?.local_addr()?);
+///     // The client has gone: there is nothing to read.
+///     assert_eq!(stream.read(&mut [0; 16]).await?, 0);
+///     Ok(())
+/// })?
+/// # }
+/// ```
+pub struct TcpListener {
+    source: Source<net::TcpListener>,
+}
+
+impl TcpListener {
+    /// Listens at the first of the addresses where that is possible. Port 0 has the system choose a
+    /// port, found out by [`local_addr`](Self::local_addr).
+    ///
+    /// On Unix an address that was in use until lately is taken at once (`SO_REUSEADDR`). The system
+    /// holds up to 1024 connections until they are accepted, if it has no lower limit of its own.
+    ///
+    /// Nothing blocks, and no domain is needed: this works anywhere.
+    ///
+    /// # Errors
+    ///
+    /// The system's error for the last of the addresses, or
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]).
+    pub fn bind(addrs: impl ToAddrs) -> io::Result<Self> {
+        let mut last = None;
+        for addr in addrs::list(&addrs)? {
+            match Self::bind_one(addr) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.expect("there is at least one address"))
+    }
+
+    fn bind_one(addr: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(socket2::Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        // On Windows this would let others take the address away.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(Self::new(socket.into()))
+    }
+
+    /// The socket does not block.
+    fn new(listener: net::TcpListener) -> Self {
+        Self {
+            source: Source::new(listener),
+        }
+    }
+
+    /// Takes a listener of the standard library, and makes it non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if the socket cannot be made so.
+    pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::new(listener))
+    }
+
+    /// Gives the listener to the standard library. No domain watches it any more; it is still
+    /// non-blocking.
+    pub fn into_std(self) -> net::TcpListener {
+        self.source.into_inner()
+    }
+
+    /// A second handle of the same socket, for the use on another domain. A connection is accepted by
+    /// one of them only.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if there is no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        // What says that the socket does not block is shared by all its handles.
+        self.source.get().try_clone().map(Self::new)
+    }
+
+    /// The address that it listens at.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.source.get().local_addr()
+    }
+
+    /// Accepts the next connection; the second of the pair is the peer's address.
+    ///
+    /// Cancellation-safe: a connection that was not returned stays with the listener. Several tasks
+    /// may accept at a time.
+    ///
+    /// # Errors
+    ///
+    /// The system's, as it gives them, also those of a connection that came to grief before it was
+    /// accepted (`ECONNABORTED`). The listener can be used after any of them: out of descriptors
+    /// (`EMFILE`, `ENFILE`), it keeps the connection, and the same call succeeds once there is a
+    /// descriptor. It fails at once until then: a loop that goes on should wait for a moment.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// The poll form of [`accept`](Self::accept). Every task that polled it is woken when there may
+    /// be a connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`accept`](Self::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.source
+            .poll_io(cx, Direction::Read, accept, |_| false)
+            .map_ok(|(stream, addr)| (TcpStream::new(stream), addr))
+    }
+
+    /// The connections, one after the other.
+    ///
+    /// ```
+    /// use vigie::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// vigie::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let addr = listener.local_addr()?;
+    ///     let clients = vigie::spawn(async move {
+    ///         Ok::<_, std::io::Error>([TcpStream::connect(addr).await?, TcpStream::connect(addr).await?])
+    ///     });
+    ///     let mut incoming = listener.incoming();
+    ///     for _ in 0..2 {
+    ///         assert_eq!(incoming.next().await?.local_addr()?, addr);
+    ///     }
+    ///     clients.await?.map(drop)
+    /// })?
+    /// # }
+    /// ```
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+
+    /// The time to live of the packets, as `IP_TTL` has it.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.source.get().ttl()
+    }
+
+    /// Sets the time to live of the packets.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.source.get().set_ttl(ttl)
+    }
+
+    /// Takes the error that the socket holds, if it holds one.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if the socket cannot be asked.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.source.get().take_error()
+    }
+}
+
+/// One call: the stream is non-blocking, and not inherited, from the start.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn accept(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
+    use rustix::net::{SocketFlags, acceptfrom_with};
+    let (stream, addr) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let stream = net::TcpStream::from(stream);
+    let addr = match addr {
+        Some(addr) => addr.try_into()?,
+        None => stream.peer_addr()?,
+    };
+    Ok((stream, addr))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn accept(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
+    let (stream, addr) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok((stream, addr))
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+#[cfg(unix)]
+mod fd {
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+    use super::TcpListener;
+
+    impl AsFd for TcpListener {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.source.get().as_fd()
+        }
+    }
+
+    impl AsRawFd for TcpListener {
+        fn as_raw_fd(&self) -> RawFd {
+            self.source.get().as_raw_fd()
+        }
+    }
+}
+
+#[cfg(windows)]
+mod socket {
+    use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
+
+    use super::TcpListener;
+
+    impl AsSocket for TcpListener {
+        fn as_socket(&self) -> BorrowedSocket<'_> {
+            self.source.get().as_socket()
+        }
+    }
+
+    impl AsRawSocket for TcpListener {
+        fn as_raw_socket(&self) -> RawSocket {
+            self.source.get().as_raw_socket()
+        }
+    }
+}
+
+/// The connections of a listener; see [`TcpListener::incoming`].
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    listener: &'a TcpListener,
+}
+
+impl Incoming<'_> {
+    /// The next connection. There is no end.
+    ///
+    /// Cancellation-safe, as [`accept`](TcpListener::accept) is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`accept`](TcpListener::accept).
+    pub async fn next(&mut self) -> io::Result<TcpStream> {
+        self.listener.accept().await.map(|(stream, _)| stream)
+    }
+}

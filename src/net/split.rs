@@ -1,0 +1,131 @@
+//! The two halves of a stream.
+
+use std::{
+    error::Error,
+    fmt,
+    io::{self, IoSlice, IoSliceMut},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::TcpStream;
+
+pub(super) fn split(stream: TcpStream) -> (ReadHalf, WriteHalf) {
+    let stream = Rc::new(stream);
+    (ReadHalf(stream.clone()), WriteHalf(stream))
+}
+
+/// The half of a [`TcpStream`] that reads; see [`TcpStream::split`].
+///
+/// Not `Send`: both halves stay on one domain. For two domains, use [`TcpStream::try_clone`].
+/// Dropping it leaves the other half as it is; the socket is closed when both are dropped.
+#[derive(Debug)]
+pub struct ReadHalf(Rc<TcpStream>);
+
+/// The half of a [`TcpStream`] that writes; see [`TcpStream::split`].
+///
+/// Dropping it does not shut the writing direction down, and the peer does not read the end before
+/// the other half is dropped too: closing it (`poll_close`) does. In all else as [`ReadHalf`].
+#[derive(Debug)]
+pub struct WriteHalf(Rc<TcpStream>);
+
+impl ReadHalf {
+    /// Puts the stream together again.
+    ///
+    /// # Errors
+    ///
+    /// The two halves, if they are not of the same stream.
+    ///
+    /// ```
+    /// use vigie::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// vigie::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (reader, writer) = stream.split();
+    ///     let stream: TcpStream = reader.reunite(writer).unwrap();
+    ///     assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// ```
+    pub fn reunite(self, writer: WriteHalf) -> Result<TcpStream, ReuniteError> {
+        if !Rc::ptr_eq(&self.0, &writer.0) {
+            return Err(ReuniteError { reader: self, writer });
+        }
+        drop(writer);
+        Ok(Rc::into_inner(self.0).expect("only the two halves hold the stream"))
+    }
+}
+
+/// For what both directions have in common: the addresses, [`peek`](TcpStream::peek), the options.
+impl AsRef<TcpStream> for ReadHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.0
+    }
+}
+
+/// For what both directions have in common: the addresses, [`shutdown`](TcpStream::shutdown), the
+/// options.
+impl AsRef<TcpStream> for WriteHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.0
+    }
+}
+
+impl AsyncRead for ReadHalf {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_read(cx, buf)
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_read_vectored(cx, bufs)
+    }
+}
+
+impl AsyncWrite for WriteHalf {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self.0).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self.0).poll_close(cx)
+    }
+}
+
+/// Two halves that are not of the same stream, given back by [`ReadHalf::reunite`].
+#[derive(Debug)]
+pub struct ReuniteError {
+    /// The half that reads.
+    pub reader: ReadHalf,
+    /// The half that writes.
+    pub writer: WriteHalf,
+}
+
+impl fmt::Display for ReuniteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("these halves are not of the same stream")
+    }
+}
+
+impl Error for ReuniteError {}

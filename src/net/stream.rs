@@ -1,0 +1,290 @@
+//! Streams.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    net::{self, Shutdown, SocketAddr},
+    task::{Context, Poll},
+};
+
+use super::{ReadHalf, ToAddrs, WriteHalf, addrs, connect::connect, split};
+use crate::system::{Direction, Source};
+
+/// A TCP connection.
+///
+/// Bytes go through [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite),
+/// which `TcpStream` and `&TcpStream` implement. Nothing is buffered: flushing does nothing, and a
+/// write that has returned is the system's. Closing (`poll_close`) shuts down the writing direction
+/// only: the peer reads the end, and can still be read from. Dropping the stream closes the socket.
+///
+/// Reading and writing are cancellation-safe: an operation that did not return has moved no bytes.
+/// (What is built of several, as `read_exact`, is not.) Several tasks may read, or write, at a time:
+/// each byte goes to one of them. A reader and a writer never disturb each other.
+///
+/// It belongs to no domain: `Send`, but not `Sync` (see the [module](super)).
+///
+/// ```
+/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+/// use vigie::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// vigie::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (mut server, _) = listener.accept().await?;
+///
+///     client.write_all(b"in the crow's nest").await?;
+///     let mut buf = [0; 18];
+///     server.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"in the crow's nest");
+///
+///     client.close().await?;
+///     assert_eq!(server.read(&mut buf).await?, 0);
+///     Ok(())
+/// })?
+/// # }
+/// ```
+///
+/// A stream is used on one domain at a time:
+///
+/// ```compile_fail,E0277
+/// fn is_sync<T: Sync>() {}
+/// is_sync::<vigie::net::TcpStream>();
+/// ```
+pub struct TcpStream {
+    pub(super) source: Source<net::TcpStream>,
+}
+
+impl TcpStream {
+    /// Connects to the first of the addresses where that is possible; each is tried until the system
+    /// gives up ([`timeout`](crate::time::timeout) sets a limit to it all).
+    ///
+    /// Cancellation-safe: dropping this future closes the socket.
+    ///
+    /// # Errors
+    ///
+    /// The system's error for the last of the addresses, as
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused);
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]); and that of a
+    /// domain without the system's events.
+    pub async fn connect(addrs: impl ToAddrs) -> io::Result<Self> {
+        let mut last = None;
+        for addr in addrs::list(&addrs)? {
+            match connect(addr).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.expect("there is at least one address"))
+    }
+
+    /// The socket does not block.
+    pub(super) fn new(stream: net::TcpStream) -> Self {
+        Self {
+            source: Source::new(stream),
+        }
+    }
+
+    /// Takes a stream of the standard library, and makes it non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if the socket cannot be made so.
+    pub fn from_std(stream: net::TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self::new(stream))
+    }
+
+    /// Gives the stream to the standard library. No domain watches it any more; it is still
+    /// non-blocking.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use vigie::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let stream = vigie::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     TcpStream::connect(listener.local_addr()?).await
+    /// })??;
+    /// let mut stream = stream.into_std();
+    /// stream.set_nonblocking(false)?;
+    /// // The listener went without having accepted it.
+    /// assert!(stream.read(&mut [0]).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_std(self) -> net::TcpStream {
+        self.source.into_inner()
+    }
+
+    /// A second handle of the same socket, for the use on another domain: one of them may read there
+    /// while the other writes here. The connection is closed when both are dropped.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if there is no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        // What says that the socket does not block is shared by all its handles.
+        self.source.get().try_clone().map(Self::new)
+    }
+
+    /// Splits the stream into a half that reads and one that writes, for two tasks of this domain.
+    /// [`ReadHalf::reunite`] undoes it.
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    /// use vigie::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// vigie::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let echo = vigie::spawn(async move {
+    ///         let (stream, _) = listener.accept().await?;
+    ///         futures_lite::io::copy(&stream, &stream).await
+    ///     });
+    ///
+    ///     let (mut reader, mut writer) = stream.split();
+    ///     let written = vigie::spawn(async move {
+    ///         writer.write_all(&[1; 10_000]).await?;
+    ///         writer.close().await
+    ///     });
+    ///     let mut bytes = Vec::new();
+    ///     reader.read_to_end(&mut bytes).await?;
+    ///     assert_eq!(bytes.len(), 10_000);
+    ///     written.await??;
+    ///     echo.await?.map(drop)
+    /// })?
+    /// # }
+    /// ```
+    pub fn split(self) -> (ReadHalf, WriteHalf) {
+        split::split(self)
+    }
+
+    /// Reads without taking: what is peeked at is there for the next read. 0 is the end, as for a
+    /// read. A buffer of one byte serves to wait for data before a buffer for it is had.
+    ///
+    /// Cancellation-safe.
+    ///
+    /// # Errors
+    ///
+    /// Those of a read.
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    /// use vigie::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// vigie::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (mut server, _) = listener.accept().await?;
+    ///     client.write_all(b"x").await?;
+    ///     let mut buf = [0; 8];
+    ///     assert_eq!(server.peek(&mut buf).await?, 1);
+    ///     assert_eq!(server.read(&mut buf).await?, 1);
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// ```
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_peek(cx, buf)).await
+    }
+
+    /// The poll form of [`peek`](Self::peek).
+    ///
+    /// # Errors
+    ///
+    /// Those of a read.
+    pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        // However little there is, it is not used up.
+        self.source
+            .poll_io(cx, Direction::Read, |stream| stream.peek(buf), |_| false)
+    }
+
+    /// Shuts down one direction or both. The peer reads the end after a shutdown for writing, and so
+    /// do tasks of any domain that wait to read after one for reading.
+    ///
+    /// # Errors
+    ///
+    /// The system's: [`NotConnected`](io::ErrorKind::NotConnected) if the connection has gone.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.source.get().shutdown(how)
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// The system's: [`NotConnected`](io::ErrorKind::NotConnected) if the connection has gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.source.get().peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.source.get().local_addr()
+    }
+
+    /// Takes the error that the socket holds, if it holds one.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if the socket cannot be asked.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.source.get().take_error()
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+#[cfg(unix)]
+mod fd {
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+    use super::TcpStream;
+
+    impl AsFd for TcpStream {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.source.get().as_fd()
+        }
+    }
+
+    impl AsRawFd for TcpStream {
+        fn as_raw_fd(&self) -> RawFd {
+            self.source.get().as_raw_fd()
+        }
+    }
+}
+
+#[cfg(windows)]
+mod socket {
+    use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
+
+    use super::TcpStream;
+
+    impl AsSocket for TcpStream {
+        fn as_socket(&self) -> BorrowedSocket<'_> {
+            self.source.get().as_socket()
+        }
+    }
+
+    impl AsRawSocket for TcpStream {
+        fn as_raw_socket(&self) -> RawSocket {
+            self.source.get().as_raw_socket()
+        }
+    }
+}
