@@ -74,7 +74,9 @@ mod tests {
         assert_eq!(slots.remove(old), Some("old"));
         let new = slots.insert_with(|_| "new");
         assert_eq!(old.index, new.index, "the place is used again");
-        assert_eq!((slots.get(old), slots.get_mut(old), slots.remove(old)), (None, None, None));
+        assert_eq!(slots.get(old), None);
+        assert_eq!(slots.get_mut(old), None);
+        assert_eq!(slots.remove(old), None);
         assert_eq!(slots.get(new), Some(&"new"));
         assert_eq!(slots.iter().count(), 1);
     }

@@ -39,7 +39,7 @@ pub(crate) fn load(args: &Args, address: SocketAddr) -> io::Result<Report> {
                 streams.push(stream??);
             }
         }
-        let latencies = Rc::new(RefCell::new(Histogram::new(3).map_err(io::Error::other)?));
+        let latencies = Rc::new(RefCell::new(new_histogram()?));
         let start = Instant::now();
         let clients = streams
             .into_iter()
@@ -52,6 +52,11 @@ pub(crate) fn load(args: &Args, address: SocketAddr) -> io::Result<Report> {
         let latencies = latencies.borrow().clone();
         Ok(Report { connections, size, elapsed, latencies })
     })?
+}
+
+/// From a nanosecond to a minute, to three digits.
+fn new_histogram() -> io::Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)
 }
 
 /// One connection: sends a message, reads it back, and again, until the time is up.

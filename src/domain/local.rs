@@ -145,11 +145,11 @@ impl Local {
         self.available().nth(turn).cloned()
     }
 
-    /// The task that code on this thread runs in, if it may have children.
-    pub(crate) fn parent(&self) -> Result<Rc<dyn Task>, TaskError> {
+    /// The task that code on this thread runs in, as a parent, if it may have children.
+    pub(crate) fn parent(&self) -> Result<Parent, TaskError> {
         let current = self.current.borrow();
         let task = current.as_ref().ok_or(TaskError::OutsideRuntime)?;
-        if task.node().is_ending() { Err(TaskError::Ending) } else { Ok(task.clone()) }
+        if task.node().is_ending() { Err(TaskError::Ending) } else { Ok(Parent::Task(Rc::downgrade(task))) }
     }
 
     pub(crate) fn current_key(&self) -> Option<Key> {
@@ -158,11 +158,7 @@ impl Local {
 
     /// Is the current task the parent of `node`?
     pub(crate) fn is_parent_of(&self, node: &Node) -> bool {
-        let current = self.current.borrow();
-        match (&node.parent, current.as_ref()) {
-            (Parent::Task(parent), Some(current)) => std::ptr::eq(parent.node(), current.node()),
-            _ => false,
-        }
+        self.current.borrow().as_ref().is_some_and(|current| node.parent.is(current))
     }
 
     /// Gives a new task its place; `make` gets its key.
@@ -215,7 +211,7 @@ impl Local {
             };
             if task.node().is_ending() {
                 // Its future is gone; what still keeps it are children whose promises were leaked.
-                self.doom_children(task.node());
+                self.doom_children(&task);
                 continue;
             }
             let before = self.current.replace(Some(task.clone()));
@@ -233,15 +229,15 @@ impl Local {
         let node = task.node();
         node.end(ending);
         if ending != Ending::Returned {
-            self.doom_children(node);
+            self.doom_children(task);
         }
         self.release(task.clone());
     }
 
     /// The children of a task that failed are cancelled. Those whose promises went with its future
     /// are by now, so this finds something only where a promise was leaked or given away.
-    fn doom_children(&self, parent: &Node) {
-        if parent.uncancelled.get() == 0 {
+    fn doom_children(&self, parent: &Rc<dyn Task>) {
+        if parent.node().uncancelled.get() == 0 {
             return;
         }
         let children: Vec<_> = self
@@ -270,14 +266,15 @@ impl Local {
             let next = match &node.parent {
                 Parent::Root => {
                     self.over.set(true);
-                    return;
+                    None
                 }
-                Parent::Task(parent) => parent.clone(),
+                Parent::Task(parent) => parent.upgrade(),
                 Parent::Caller { domain, link } => {
                     domain.inbox.post(Message::Finished(*link, node.ending()));
-                    return;
+                    None
                 }
             };
+            let Some(next) = next else { return };
             drop(removed);
             task = next;
         }

@@ -131,8 +131,11 @@ impl Local {
             if !self.is_dry() {
                 return;
             }
-            let deadline = self.ask_events(|events| events.deadline()).flatten();
-            parker.park(deadline);
+            let deadline = self.ask_events(|events| {
+                events.before_park();
+                events.deadline()
+            });
+            parker.park(deadline.flatten());
         }
         // `prepare`, `finish` and `park` took the token.
         self.read_mail();

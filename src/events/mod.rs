@@ -103,6 +103,11 @@ pub trait Events: Any {
         None
     }
 
+    /// The domain is about to park: `select(block: true)` has left nothing to run. The last moment to
+    /// see to it that news will reach the domain while it sleeps. Not called on events with an
+    /// interrupt, which block in `select` instead.
+    fn before_park(&mut self) {}
+
     /// The latest time at which `select` must be called again: how long the domain may park. `None`
     /// means for ever.
     fn deadline(&self) -> Option<Instant> {

@@ -17,11 +17,21 @@ use crate::{
 /// The name of one suspension: unique in the process, and never used again. Those that one domain
 /// names in a row mostly ascend.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uid(Key);
+pub struct Uid {
+    key: Key,
+    domain: u32,
+}
+
+impl Uid {
+    /// The number of the domain whose task is suspended.
+    pub fn domain(&self) -> usize {
+        self.domain as usize
+    }
+}
 
 impl fmt::Debug for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Uid({})", self.0.serial)
+        write!(f, "Uid({}:{})", self.domain, self.key.serial)
     }
 }
 
@@ -38,7 +48,7 @@ pub struct Syscall {
 impl Syscall {
     pub(crate) fn new(local: Rc<Local>) -> Self {
         let key = local.suspensions.borrow_mut().insert_with(|_| Suspension::Named);
-        Self { uid: Uid(key), local, received: false }
+        Self { uid: Uid { key, domain: local.index() }, local, received: false }
     }
 
     /// Its uid, to be handed to the events.
@@ -68,12 +78,12 @@ impl Syscall {
             return Poll::Ready(());
         }
         let mut suspensions = self.local.suspensions.borrow_mut();
-        let Some(suspension) = suspensions.get_mut(self.uid.0) else {
+        let Some(suspension) = suspensions.get_mut(self.uid.key) else {
             return Poll::Ready(());
         };
         match suspension {
             Suspension::Signalled => {
-                suspensions.remove(self.uid.0);
+                suspensions.remove(self.uid.key);
                 self.received = true;
                 return Poll::Ready(());
             }
@@ -151,7 +161,7 @@ pub(crate) type Suspensions = Slots<Suspension>;
 impl Local {
     /// Delivers a signal: at most once, to the suspension that the uid names, or to none.
     pub(crate) fn signal(&self, uid: Uid) {
-        let waker = match self.suspensions.borrow_mut().get_mut(uid.0) {
+        let waker = match self.suspensions.borrow_mut().get_mut(uid.key) {
             None => None,
             Some(suspension) => match std::mem::replace(suspension, Suspension::Signalled) {
                 Suspension::Waiting(waker) => Some(waker),
@@ -166,7 +176,7 @@ impl Local {
 
     /// Forgets a suspension and has the next `select` told of it.
     fn cancel_suspension(&self, uid: Uid) {
-        let suspension = self.suspensions.borrow_mut().remove(uid.0);
+        let suspension = self.suspensions.borrow_mut().remove(uid.key);
         if suspension.is_some() {
             self.cancelled.borrow_mut().push(uid);
         }

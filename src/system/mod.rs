@@ -209,7 +209,7 @@ impl Events for System {
                 if !block {
                     observer.look(&mut self.found)?;
                 } else if !any {
-                    observer.before_park(&mut self.found)?;
+                    observer.look_around(&mut self.found)?;
                 }
                 apply(&mut self.found, &mut self.sources);
             }
@@ -230,6 +230,12 @@ impl Events for System {
         match &self.mode {
             Mode::Observer(_) => None,
             Mode::Pipe(pipe) => Some(pipe.interrupt()),
+        }
+    }
+
+    fn before_park(&mut self) {
+        if let Mode::Observer(observer) = &mut self.mode {
+            observer.before_park();
         }
     }
 

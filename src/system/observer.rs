@@ -95,9 +95,8 @@ impl Observer {
         Ok(())
     }
 
-    /// The domain has run dry and is about to park: polls by itself if nobody does, looks around for
-    /// a moment, and leaves the watch to the observer.
-    pub(super) fn before_park(&mut self, found: &mut Polled) -> io::Result<()> {
+    /// The domain has run dry: polls by itself if nobody does, and looks around for a moment.
+    pub(super) fn look_around(&mut self, found: &mut Polled) -> io::Result<()> {
         if self.thread.is_none() {
             return Ok(());
         }
@@ -118,12 +117,16 @@ impl Observer {
                 lucky = !found.is_empty() || self.domain.is_notified();
             }
             self.spinner.learn(lucky);
-            if lucky {
-                return Ok(());
-            }
         }
-        self.recall();
         Ok(())
+    }
+
+    /// Leaves the watch to the observer. Always before a park: a parked domain has its observer in the
+    /// poller.
+    pub(super) fn before_park(&mut self) {
+        if self.thread.is_some() {
+            self.recall();
+        }
     }
 
     /// The domain has tasks to run, and no time to lose: polls if nobody does. After a few ticks of

@@ -72,7 +72,7 @@ where
         let target = choose(local).ok_or(TaskError::NoDomainAvailable)?;
         let call = Arc::new(CallCell::new());
         let link = local.insert(|key| {
-            let node = Node::new(key, Parent::Task(parent), location);
+            let node = Node::new(key, parent, location);
             Rc::new(Link { node, target: target.clone(), call: call.clone() })
         });
         let (caller, link_key, far_end) = (local.shared.clone(), link.node.key, call.clone());

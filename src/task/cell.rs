@@ -42,7 +42,7 @@ where
     let spawned = Local::with(|local| local.parent().map(|parent| (local.clone(), parent)));
     match spawned.unwrap_or(Err(TaskError::OutsideRuntime)) {
         Ok((local, parent)) => {
-            let task = TaskCell::insert(&local, Parent::Task(parent), location, None, future);
+            let task = TaskCell::insert(&local, parent, location, None, future);
             local.schedule(task.clone());
             Promise::local(task)
         }
@@ -101,11 +101,15 @@ where
         self.node.end(ending);
         let dropped = catch(|| *self.stage.borrow_mut() = Stage::Gone);
         let result = match dropped {
-            Err(panic) if ending != Ending::Panicked => {
+            Ok(()) => result,
+            Err(panic) if ending == Ending::Panicked => {
+                discard(panic);
+                result
+            }
+            Err(panic) => {
                 discard(result);
                 Err(TaskError::Panicked(panic))
             }
-            _ => result,
         };
         let ending = match &result {
             Err(TaskError::Panicked(_)) => Ending::Panicked,
@@ -154,7 +158,10 @@ where
     }
 
     fn publish(&self) {
-        if let Some(call) = &self.call
+        if self.node.is_cancelled() {
+            // It returned before its children did, and was cancelled in between.
+            discard(self.take());
+        } else if let Some(call) = &self.call
             && let Some(result) = self.take()
         {
             call.put(result);

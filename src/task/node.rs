@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     panic::Location,
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Poll, Waker},
 };
 
@@ -39,7 +39,9 @@ pub(crate) enum Ending {
 pub(crate) enum Parent {
     /// Nobody: this is the main task.
     Root,
-    Task(Rc<dyn Task>),
+    /// It lives until this task has finished, since it waits for that. No longer: a promise that is
+    /// kept does not keep all ancestors, nor have them dropped one inside the other.
+    Task(Weak<dyn Task>),
     /// A task of another domain, through its end of the call.
     Caller {
         domain: Arc<Shared>,
@@ -48,8 +50,8 @@ pub(crate) enum Parent {
 }
 
 impl Parent {
-    pub(crate) fn is(&self, node: &Node) -> bool {
-        matches!(self, Self::Task(task) if std::ptr::eq(task.node(), node))
+    pub(crate) fn is(&self, task: &Rc<dyn Task>) -> bool {
+        matches!(self, Self::Task(parent) if std::ptr::addr_eq(parent.as_ptr(), Rc::as_ptr(task)))
     }
 }
 
@@ -87,9 +89,17 @@ impl Node {
         }
     }
 
+    /// The parent, if it is a task of this domain, and this one has not finished.
+    pub(crate) fn parent(&self) -> Option<Rc<dyn Task>> {
+        match &self.parent {
+            Parent::Task(parent) => parent.upgrade(),
+            _ => None,
+        }
+    }
+
     /// Takes its place among its parent's children.
     pub(crate) fn begin(&self) {
-        if let Parent::Task(parent) = &self.parent {
+        if let Some(parent) = self.parent() {
             parent.node().pending.update(|count| count + 1);
             parent.node().uncancelled.update(|count| count + 1);
         }
@@ -105,7 +115,7 @@ impl Node {
     }
 
     fn leave_uncancelled(&self) {
-        if let Parent::Task(parent) = &self.parent {
+        if let Some(parent) = self.parent() {
             parent.node().uncancelled.update(|count| count - 1);
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     task::{
         Ending, Joined, Node, Task,
         call::{CallCell, Link},
+        cell::discard,
     },
 };
 
@@ -165,7 +166,7 @@ impl<T> Drop for Promise<T> {
         if self.node().is_some_and(Node::is_finished) {
             // A result that nobody asked for is dropped here and now, in its parent: the other end
             // of a call may hold the cell for a moment longer.
-            drop(self.take());
+            discard(self.take());
         }
     }
 }

@@ -50,7 +50,9 @@ impl<S: Subject> Bench for OfSubject<S> {
     fn sleep(&self, log: Arc<Log>, after: Duration) -> Sleeping {
         Box::pin(async move {
             let syscall = events::syscall()?;
+            let domain = Domain::current().map_or(0, |domain| domain.index());
             let mut operation = Operation::<S> {
+                domain,
                 uid: syscall.uid(),
                 log: log.clone(),
                 ended: false,
@@ -60,7 +62,7 @@ impl<S: Subject> Bench for OfSubject<S> {
                 let from = Instant::now() + after;
                 arrange::<S>(uid, after)?;
                 let to = Instant::now() + after;
-                log.arranged(uid, Span { from, to });
+                log.arranged(domain, uid, Span { from, to });
                 Ok(())
             };
             syscall.suspend(arrange).await?;
@@ -84,6 +86,7 @@ fn arrange<S: Subject>(uid: Uid, after: Duration) -> io::Result<()> {
 
 /// An operation under way; it goes after its suspension.
 struct Operation<S: Subject> {
+    domain: usize,
     uid: Uid,
     log: Arc<Log>,
     ended: bool,
@@ -93,7 +96,7 @@ struct Operation<S: Subject> {
 impl<S: Subject> Drop for Operation<S> {
     fn drop(&mut self) {
         if !self.ended {
-            self.log.gave_up(self.uid);
+            self.log.gave_up(self.domain, self.uid);
             // Where the events are gone, so is the operation.
             let _ = events::with(|recorder: &mut Recorder<S::Events>| {
                 (self.withdraw)(&mut recorder.inner, self.uid);
@@ -177,10 +180,7 @@ impl Rig {
     /// Sleeps, and sees to it that it is not too short.
     pub(super) async fn sleep(&self, after: Duration) -> Outcome {
         let start = Instant::now();
-        self.bench
-            .sleep(self.log.clone(), after)
-            .await
-            .map_err(Fault::Run)?;
+        self.bench.sleep(self.log.clone(), after).await.map_err(Fault::Run)?;
         if start.elapsed() < after {
             return Err(Fault::Early);
         }

@@ -57,6 +57,11 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+fn wake(sender: &SignalSender) {
+    // Whether it was asleep is all the same.
+    let _ = sender.wake();
+}
+
 /// A task of this domain that sleeps, and has begun to once this one has given way.
 fn sleeper(rig: &Rig, after: Duration) -> Promise<Outcome> {
     let rig = rig.clone();
@@ -91,10 +96,7 @@ async fn order(rig: Rig) -> Outcome {
                     Poll::Ready(outcome) => outcome?,
                     Poll::Pending => sleep.await?,
                 }
-                resumed.borrow_mut().push(Span {
-                    from: before + after,
-                    to: after_it + after,
-                });
+                resumed.borrow_mut().push(Span { from: before + after, to: after_it + after });
                 Ok(())
             })
         };
@@ -113,8 +115,10 @@ async fn overlap(rig: Rig) -> Outcome {
     const SLEEPERS: u32 = 100;
     let each = millis(50);
     let start = Instant::now();
-    rig.everywhere(move |rig| async move { join_all((0..SLEEPERS).map(|_| sleeper(&rig, each)).collect()).await })
-        .await?;
+    rig.everywhere(
+        move |rig| async move { join_all((0..SLEEPERS).map(|_| sleeper(&rig, each)).collect()).await },
+    )
+    .await?;
     // One after the other they take that long on one domain alone.
     if start.elapsed() >= each * SLEEPERS {
         return Err(Fault::Serial);
@@ -205,7 +209,7 @@ async fn storm(rig: Rig) -> Outcome {
         log.interrupt(domain.index(), STORM);
         let sender = log.sender(domain.index());
         for _ in 0..STORM {
-            sender.iter().for_each(|sender| drop(sender.wake()));
+            sender.iter().for_each(wake);
         }
         computing.1.store(true, Ordering::Release);
         join(task).await?;
@@ -213,7 +217,7 @@ async fn storm(rig: Rig) -> Outcome {
         rig.until_dry(domain).await;
         log.interrupt(domain.index(), STORM / 100);
         for _ in 0..STORM / 100 {
-            sender.iter().for_each(|sender| drop(sender.wake()));
+            sender.iter().for_each(wake);
         }
         // It gets on all the same.
         let there = rig.clone();
@@ -377,7 +381,7 @@ fn afterwards(rig: &Rig) -> Outcome {
         .await
     })?;
     for (uid, sender) in kept.lock().drain(..) {
-        rig.log.interrupt(uid.domain(), 1000);
+        rig.log.interrupt(sender.domain().index(), 1000);
         for _ in 0..1000 {
             sender.send(uid);
         }

@@ -52,6 +52,8 @@
 mod bench;
 mod checks;
 mod recorder;
+#[cfg(all(test, feature = "system"))]
+mod tests;
 
 use std::{
     error::Error,
@@ -148,10 +150,7 @@ impl Suite {
     }
 
     fn on(bench: impl Bench) -> Self {
-        Self {
-            bench: Arc::new(bench),
-            patience: PATIENCE,
-        }
+        Self { bench: Arc::new(bench), patience: PATIENCE }
     }
 
     /// How long a check may take before it counts as stuck: a minute by default. Each takes less than
@@ -188,9 +187,7 @@ impl Suite {
     /// How it failed.
     pub fn check(&self, check: Check) -> Result<Duration, Failure> {
         let start = Instant::now();
-        self.perform(check)
-            .map(|()| start.elapsed())
-            .map_err(|fault| Failure { check, fault })
+        self.perform(check).map(|()| start.elapsed()).map_err(|fault| Failure { check, fault })
     }
 
     fn perform(&self, check: Check) -> Result<(), Fault> {

@@ -49,18 +49,12 @@ impl<E: Events> Recorder<E> {
     ) -> io::Result<Self> {
         let domain = seat.domain().index();
         log.made(&seat);
-        Ok(Self {
-            inner: make(seat)?,
-            domain,
-            thread: thread::current().id(),
-            log,
-        })
+        Ok(Self { inner: make(seat)?, domain, thread: thread::current().id(), log })
     }
 
     fn at_home(&self) {
         if thread::current().id() != self.thread {
-            self.log
-                .blame("events were used on another thread than they were made on");
+            self.log.blame("events were used on another thread than they were made on");
         }
     }
 }
@@ -141,10 +135,6 @@ struct State {
     plan: Plan,
     domains: BTreeMap<usize, Seen>,
     threads: BTreeMap<usize, ThreadId>,
-    /// Operations that have neither been signalled nor told to be cancelled.
-    waiting: BTreeMap<Uid, Span>,
-    /// Dropped by their tasks, not told yet.
-    given_up: BTreeSet<Uid>,
     told: BTreeSet<Uid>,
     signalled: BTreeSet<Uid>,
     /// The last of those signalled or told.
@@ -175,6 +165,10 @@ impl Span {
 #[derive(Default)]
 pub(super) struct Seen {
     sender: Option<SignalSender>,
+    /// Operations that have neither been signalled nor told to be cancelled.
+    waiting: BTreeMap<Uid, Span>,
+    /// Dropped by their tasks, not told yet.
+    given_up: BTreeSet<Uid>,
     interrupt: Option<Arc<dyn Fn() + Send + Sync>>,
     pub(super) selects: u64,
     /// Blocking ones among them.
@@ -200,10 +194,7 @@ impl fmt::Debug for Seen {
 impl Log {
     /// A new run begins.
     pub(super) fn begin(&self, plan: Plan) {
-        *self.0.lock() = State {
-            plan,
-            ..State::default()
-        };
+        *self.0.lock() = State { plan, ..State::default() };
     }
 
     fn blame(&self, what: &'static str) {
@@ -237,20 +228,21 @@ impl Log {
     fn enter(&self, domain: usize, block: bool, cancelled: &[Uid]) -> Order {
         let mut state = self.0.lock();
         for &uid in cancelled {
-            if uid.domain() != domain {
-                state.fault(Fault::Scheduler("a uid was told to another domain than its own"));
-            }
             if !state.told.insert(uid) {
                 state.fault(Fault::Scheduler("a uid was told to be cancelled twice"));
             }
-            state.given_up.remove(&uid);
-            state.waiting.remove(&uid);
             state.replayed.push(uid);
         }
-        if state.given_up.iter().any(|uid| uid.domain() == domain) {
-            state.fault(Fault::Scheduler("a cancelled uid was not told to the next select"));
-        }
         let seen = state.domains.entry(domain).or_default();
+        for uid in cancelled {
+            seen.given_up.remove(uid);
+            seen.waiting.remove(uid);
+        }
+        // Also where one was told to another domain.
+        if !seen.given_up.is_empty() {
+            state.fault(Fault::Scheduler("a cancelled uid was not told to the next select"));
+            return Order::Go;
+        }
         if seen.finalised > 0 || seen.failed {
             state.fault(Fault::Scheduler("select was called after the end of the events"));
             return Order::Go;
@@ -283,12 +275,13 @@ impl Log {
         for uid in own.drain() {
             signals.push(uid);
             state.replayed.push(uid);
-            if let Some(span) = state.waiting.remove(&uid) {
+            let waiting = &mut state.domains.entry(domain).or_default().waiting;
+            if let Some(span) = waiting.remove(&uid) {
+                let disorder = waiting.values().any(|other| other.precedes(span));
                 if now < span.from {
                     state.fault(Fault::Early);
                 }
-                let mut others = state.waiting.iter();
-                if others.any(|(other, waiting)| other.domain() == domain && waiting.precedes(span)) {
+                if disorder {
                     state.fault(Fault::Disorder);
                 }
             }
@@ -307,14 +300,14 @@ impl Log {
         seen.interrupted = false;
     }
 
-    /// An operation is started, to end in `span`.
-    pub(super) fn arranged(&self, uid: Uid, span: Span) {
-        self.0.lock().waiting.insert(uid, span);
+    /// An operation of `domain` is started, to end in `span`.
+    pub(super) fn arranged(&self, domain: usize, uid: Uid, span: Span) {
+        self.see(domain, |seen| seen.waiting.insert(uid, span));
     }
 
-    /// A task has dropped an operation that had not ended.
-    pub(super) fn gave_up(&self, uid: Uid) {
-        self.0.lock().given_up.insert(uid);
+    /// A task of `domain` has dropped an operation that had not ended.
+    pub(super) fn gave_up(&self, domain: usize, uid: Uid) {
+        self.see(domain, |seen| seen.given_up.insert(uid));
     }
 
     /// Has `uid` been signalled by a `select`?
@@ -383,10 +376,10 @@ impl Log {
         if let Some(fault) = state.fault.take() {
             return Err(fault);
         }
-        for (&domain, seen) in &state.domains {
+        for seen in state.domains.values() {
             let wrong = if seen.finalised != 1 {
                 "events were not finalised once"
-            } else if !seen.failed && state.given_up.iter().any(|uid| uid.domain() == domain) {
+            } else if !seen.failed && !seen.given_up.is_empty() {
                 "a cancelled uid was not told before the end of the run"
             } else if seen.interrupts > seen.blocks {
                 "a select was interrupted twice"
@@ -421,7 +414,7 @@ impl Log {
             }
         }
         let now = Instant::now();
-        if state.waiting.values().any(|span| span.to < now) {
+        if state.domains.values().flat_map(|seen| seen.waiting.values()).any(|span| span.to < now) {
             return Fault::Overdue;
         }
         Fault::Stuck

@@ -1,0 +1,84 @@
+//! The system's own events, behind the recorder.
+
+use std::{collections::BTreeMap, io, time::Duration, time::Instant};
+
+use super::{Report, Subject, Suite};
+use crate::{
+    events::{Events, Interrupt, Seat, Signals, Uid},
+    system::{Backend, System, TimerKey, Variant},
+};
+
+struct Subjects(Variant, Backend);
+
+/// The keys of the timers beside the timers: a `Sleep` keeps its own.
+struct Keyed {
+    system: System,
+    keys: BTreeMap<Uid, TimerKey>,
+}
+
+impl Events for Keyed {
+    fn select(&mut self, block: bool, cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
+        self.system.select(block, cancelled, signals)
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        self.system.interrupt()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.system.deadline()
+    }
+
+    fn busy(&mut self) -> bool {
+        self.system.busy()
+    }
+
+    fn finalise(&mut self) -> io::Result<()> {
+        self.system.finalise()
+    }
+}
+
+impl Subject for Subjects {
+    type Events = Keyed;
+
+    fn make(&self, seat: Seat) -> io::Result<Keyed> {
+        let system = System::new(seat, self.0, self.1)?;
+        Ok(Keyed { system, keys: BTreeMap::new() })
+    }
+
+    fn arrange(events: &mut Keyed, uid: Uid, after: Duration) -> io::Result<()> {
+        let key = (Instant::now() + after, uid);
+        events.keys.insert(uid, key);
+        events.system.timers.start(key);
+        Ok(())
+    }
+
+    fn withdraw(events: &mut Keyed, uid: Uid) {
+        if let Some(key) = events.keys.remove(&uid) {
+            events.system.timers.cancel(&key);
+        }
+    }
+}
+
+fn check(variant: Variant) -> Vec<Report> {
+    let run = |backend: &Backend| {
+        let report = Suite::new(Subjects(variant, *backend)).run();
+        report.unwrap_or_else(|failure| panic!("{variant} on {backend}: {failure}"))
+    };
+    Backend::ALL.iter().map(run).collect()
+}
+
+#[test]
+fn the_observer_conforms() {
+    check(Variant::Observer);
+}
+
+#[test]
+fn the_observer_that_never_stands_down_conforms() {
+    check(Variant::Always);
+}
+
+#[test]
+fn the_pipe_conforms() {
+    check(Variant::Pipe);
+}

@@ -1,0 +1,85 @@
+//! TCP: what the types promise, and what the sources beneath them must never do.
+
+mod accept;
+mod connect;
+mod moving;
+mod transfer;
+mod waiting;
+
+use std::{
+    future::Future,
+    io,
+    net::{self, SocketAddr},
+    thread,
+    time::Duration,
+};
+
+use socket2::{Domain, SockRef, Socket, Type};
+use vigie::{net::TcpStream, time::timeout};
+
+/// A connection: one end the library's, not watched by any domain yet, the other the system's.
+fn pair() -> (TcpStream, net::TcpStream) {
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    (TcpStream::from_std(stream).unwrap(), peer)
+}
+
+/// A connection with both ends the library's.
+fn both_ends() -> (TcpStream, TcpStream) {
+    let (here, there) = pair();
+    (here, TcpStream::from_std(there).unwrap())
+}
+
+/// A connection that holds little on its way.
+fn narrow_pair() -> (TcpStream, net::TcpStream) {
+    let (stream, peer) = pair();
+    stream.set_send_buffer_size(16 * 1024).unwrap();
+    SockRef::from(&peer).set_recv_buffer_size(16 * 1024).unwrap();
+    (stream, peer)
+}
+
+/// Closing it will send a reset.
+fn resets(peer: &net::TcpStream) {
+    SockRef::from(peer).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// An address of the system's choice at which nobody listens, for as long as the socket is there.
+fn deaf() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    let addr = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, addr)
+}
+
+/// The output of what must not hang. Nothing depends on the time but how soon a failure shows.
+async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(Duration::from_secs(60), future).await.expect("it hangs")
+}
+
+/// Byte `at` of a stream in which nothing can be lost, doubled or put elsewhere unnoticed.
+fn byte(at: usize) -> u8 {
+    (at ^ (at >> 8) ^ (at >> 16)) as u8
+}
+
+fn bytes(count: usize) -> Vec<u8> {
+    (0..count).map(byte).collect()
+}
+
+fn is_sequence(bytes: &[u8]) -> bool {
+    bytes.iter().enumerate().all(|(at, got)| *got == byte(at))
+}
+
+/// Runs a peer, whose panic is the test's, beside the domains.
+fn beside<T: Send + 'static>(body: impl FnOnce() -> io::Result<T> + Send + 'static) -> Beside<T> {
+    Beside(thread::spawn(body))
+}
+
+struct Beside<T>(thread::JoinHandle<io::Result<T>>);
+
+impl<T> Beside<T> {
+    fn join(self) -> T {
+        self.0.join().expect("the peer panicked").expect("the peer failed")
+    }
+}
