@@ -11,11 +11,10 @@
 //!
 //! `chat --events observer` runs the same steps on the events that come with Vigie, to compare.
 
-#![allow(clippy::disallowed_types, reason = "an application is not built on Vigie's own facade")]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_types, reason = "a program")]
 
 use std::{
     collections::BTreeSet,
-    fs,
     future::Future,
     io,
     process::ExitCode,
@@ -27,8 +26,12 @@ use vigie::{
     Builder, call,
     events::{self, Events, Interrupt, Seat, Signals, Uid},
     spawn,
-    system::{Backend, Variant},
 };
+
+#[path = "chat/args.rs"]
+mod args;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 // --- The task's side: the same for all events ---------------------------------------------------
 
@@ -45,20 +48,27 @@ async fn sleep<A: Alarm>(duration: Duration) -> io::Result<()> {
     let syscall = events::syscall()?;
     // The closure runs once the suspension exists: a signal cannot come too early. If this future is
     // dropped, because its task is cancelled, the next `select` is told of the uid.
-    let suspended = syscall.suspend(|uid| Ok(events::with(|alarm: &mut A| alarm.set(at, uid))?));
-    suspended.await
+    syscall.suspend(|uid| Ok(events::with(|alarm: &mut A| alarm.set(at, uid))?)).await
 }
 
 /// What a function like that returns.
 trait Sleep: Future<Output = io::Result<()>> + 'static {}
 impl<F: Future<Output = io::Result<()>> + 'static> Sleep for F {}
 
+/// Runs `main` on the events that the builder brings, and tells how long it took.
+fn timed<F: Sleep>(what: &str, builder: Builder, main: F) -> io::Result<()> {
+    let start = Instant::now();
+    builder.run(main)??;
+    println!("{what} took {:.3} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
 /// Who sleeps, by the time at which they want to be woken.
 type Sleepers = BTreeSet<(Instant, Uid)>;
 
 // --- Step 1: one queue for all domains, behind a lock --------------------------------------------
 
-/// Each domain has a `Global`; all of them share one queue.
+/// Each domain has a `Global`; all of them share one queue, and each searches it for its own sleepers.
 struct Global {
     here: usize,
     sleepers: Arc<Mutex<Sleepers>>,
@@ -72,7 +82,7 @@ impl Global {
 
 impl Events for Global {
     /// The domain calls this after each quantum, and before it parks. Whether it may `block` is of no
-    /// concern here: these events never do. It resumes its own tasks only, in the order of `signals`.
+    /// concern here: these events never do. The tasks resume in the order of their `signals`.
     fn select(&mut self, _block: bool, cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
         let now = Instant::now();
         self.lock().retain(|(at, uid)| {
@@ -99,15 +109,11 @@ impl Alarm for Global {
 }
 
 fn step_1<F: Sleep>(builder: Builder, sleep: fn(Duration) -> F) -> io::Result<()> {
-    let start = Instant::now();
-    builder.run(async move {
-        let one = spawn(sleep(Duration::from_secs(1)));
-        let two = spawn(sleep(Duration::from_secs(2)));
+    timed("step 1: sleepers of 1 s and 2 s on one domain", builder, async move {
+        let (one, two) = (spawn(sleep(SECOND)), spawn(sleep(2 * SECOND)));
         one.await??;
         two.await?
-    })??;
-    println!("step 1: sleepers of 1 s and 2 s on one domain took {:.3} s", seconds(start));
-    Ok(())
+    })
 }
 
 // --- Step 2: a queue for each domain --------------------------------------------------------------
@@ -147,15 +153,11 @@ impl Alarm for PerDomain {
 }
 
 fn step_2<F: Sleep>(builder: Builder, sleep: fn(Duration) -> F) -> io::Result<()> {
-    let start = Instant::now();
-    builder.run(async move {
-        let one = call(move || sleep(Duration::from_secs(1)));
-        let two = call(move || sleep(Duration::from_secs(2)));
+    timed("step 2: sleepers of 1 s and 2 s on other domains", builder, async move {
+        let (one, two) = (call(move || sleep(SECOND)), call(move || sleep(2 * SECOND)));
         one.await??;
         two.await?
-    })??;
-    println!("step 2: sleepers of 1 s and 2 s on other domains took {:.3} s", seconds(start));
-    Ok(())
+    })
 }
 
 // --- Step 3: events that block, and how they are interrupted --------------------------------------
@@ -220,15 +222,15 @@ impl Alarm for Blocking {
 
 fn step_3<F: Sleep>(builder: Builder, sleep: fn(Duration) -> F) -> io::Result<()> {
     let took = builder.run(async move {
-        let sleeper = call(move || sleep(Duration::from_secs(10)));
-        // By then it sleeps, and its domain has nothing else to do.
-        sleep(Duration::from_millis(200)).await?;
+        let sleeper = call(move || sleep(10 * SECOND));
+        // By the end of this it sleeps, and its domain has nothing else to do.
+        sleep(SECOND / 5).await?;
         let start = Instant::now();
-        // Returns when the task has finished. The cancellation is a message to its domain.
+        // The cancellation goes to the other domain, which must see it; the end of the task comes back.
         sleeper.cancel().await;
-        io::Result::Ok(seconds(start))
+        io::Result::Ok(start.elapsed())
     })??;
-    println!("step 3: cancelling a sleeper of 10 s on another domain took {took:.6} s");
+    println!("step 3: cancelling a sleeper of 10 s on another domain took {:.6} s", took.as_secs_f64());
     Ok(())
 }
 
@@ -238,76 +240,27 @@ fn step_3<F: Sleep>(builder: Builder, sleep: fn(Duration) -> F) -> io::Result<()
 /// or until another thread has news for it. That is how a blocking source becomes events, too: a thread
 /// of its own waits for it, and then uses the domain's `SignalSender`. No interrupt is ever needed.
 fn step_4<F: Sleep>(builder: Builder, sleep: fn(Duration) -> F) -> io::Result<()> {
-    let (start, cpu) = (Instant::now(), cpu_time());
-    builder.run(async move { call(move || sleep(Duration::from_secs(2))).await? })??;
-    let used =
-        cpu_time().zip(cpu).map_or("unknown".into(), |(after, before)| format!("{:.2} s", after - before));
-    println!("step 4: waiting for {:.3} s took {used} of processor time", seconds(start));
+    let before = cpu_time();
+    timed("step 4: a sleeper of 2 s on another domain", builder, async move {
+        call(move || sleep(2 * SECOND)).await?
+    })?;
+    let used = cpu_time().zip(before).map(|(after, before)| format!("{:.2} s", after - before));
+    println!("step 4: processor time: {}", used.as_deref().unwrap_or("unknown here"));
     Ok(())
 }
 
 /// The processor time of all threads of this process, in seconds, where the system tells it as Linux does.
 fn cpu_time() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The 14th and 15th fields, in hundredths of a second; the second one may contain blanks.
     let fields = stat.rsplit(')').next()?.split_whitespace().skip(11).take(2);
     Some(fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0)
 }
 
-fn seconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64()
-}
-
 // --- The program ----------------------------------------------------------------------------------
 
-const HELP: &str = "\
-Sleepers: how to write events of your own, in four steps, each of which measures what it shows.
-
-Usage: chat [OPTIONS]
-
-Options:
-  --step STEP          1, 2, 3, 4 or all                      [all]
-  --domains N          domains, the first included            [3; steps 2 to 4 need 2]
-  --events NAME        own: those that this program is about; or, to compare, the system's:
-                       observer, always or pipe               [own]
-  --poller NAME        mio or polling, as far as built in     [mio; own events have none]
-  --help               this text";
-
-struct Args {
-    step: Option<u8>,
-    domains: usize,
-    /// `None`: our own.
-    events: Option<Variant>,
-    poller: Backend,
-}
-
-fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Args>, String> {
-    let mut args = Args { step: None, domains: 3, events: None, poller: Backend::default() };
-    while let Some(flag) = words.next() {
-        if flag == "--help" {
-            return Ok(None);
-        }
-        let word = words.next().ok_or_else(|| format!("{flag} needs a value"))?;
-        let bad = |why: &dyn std::fmt::Display| format!("{flag} {word}: {why}");
-        match (flag.as_str(), word.as_str()) {
-            ("--step", "all") => args.step = None,
-            ("--step", "1" | "2" | "3" | "4") => args.step = word.parse().ok(),
-            ("--step", _) => return Err(bad(&"1, 2, 3, 4 or all expected")),
-            ("--events", "own") => args.events = None,
-            ("--events", _) => args.events = Some(word.parse().map_err(|error| bad(&error))?),
-            ("--poller", _) => args.poller = word.parse().map_err(|error| bad(&error))?,
-            ("--domains", _) => args.domains = word.parse().map_err(|error| bad(&error))?,
-            _ => return Err(format!("unknown option {flag}")),
-        }
-    }
-    if args.domains < if args.step == Some(1) { 1 } else { 2 } {
-        return Err(format!("--domains {}: there must be 2, or 1 for step 1", args.domains));
-    }
-    Ok(Some(args))
-}
-
-fn perform(step: u8, args: &Args) -> io::Result<()> {
-    let builder = Builder::new().extra_domains(args.domains - 1);
+fn perform(step: u8, args: &args::Args) -> io::Result<()> {
+    let builder = Builder::new().extra_domains(args.domains.get() - 1);
     let Some(variant) = args.events else {
         let sleepers = Arc::<Mutex<Sleepers>>::default();
         let global = move |seat: Seat| Ok(Global { here: seat.domain().index(), sleepers: sleepers.clone() });
@@ -320,19 +273,15 @@ fn perform(step: u8, args: &Args) -> io::Result<()> {
     };
     let builder = builder.variant(variant).backend(args.poller);
     let sleep = |duration| async move { Ok(vigie::time::sleep(duration).await?) };
-    match step {
-        1 => step_1(builder, sleep),
-        2 => step_2(builder, sleep),
-        3 => step_3(builder, sleep),
-        _ => step_4(builder, sleep),
-    }
+    let steps = [step_1, step_2, step_3, step_4];
+    steps[usize::from(step) - 1](builder, sleep)
 }
 
 fn main() -> ExitCode {
-    let args = match parse(std::env::args().skip(1)) {
+    let args = match args::Args::parse(std::env::args().skip(1)) {
         Ok(Some(args)) => args,
         Ok(None) => {
-            println!("{HELP}");
+            println!("{}", args::HELP);
             return ExitCode::SUCCESS;
         }
         Err(why) => {

@@ -72,10 +72,7 @@ impl Desk {
         let mut woken = false;
         while let Some(Wake) = self.inbox.next() {
             *messages += 1;
-            assert!(
-                *messages <= self.requests.get(),
-                "a message that nobody asked for"
-            );
+            assert!(*messages <= self.requests.get(), "a message that nobody asked for");
             // STEP take the word before the run.
             self.word.take();
             woken = true;
@@ -91,7 +88,7 @@ impl Desk {
 /// I6: the task sees both wakes, in one run or in two.
 #[test]
 fn inbox_two_wakers() {
-    check("inbox_two_wakers", 3, || {
+    check("inbox_two_wakers", 4, || {
         let desk = Desk::new();
         desk.wakers();
         desk.own(|| desk.has(0) && desk.has(1));
@@ -101,16 +98,12 @@ fn inbox_two_wakers() {
 /// I7: as long as a wake lies in the inbox, no second one is posted.
 #[test]
 fn inbox_coalesces() {
-    check("inbox_coalesces", 3, || {
+    check("inbox_coalesces", None, || {
         let desk = Desk::new();
         for waker in desk.wakers() {
             waker.join().unwrap();
         }
-        assert_eq!(
-            desk.messages(),
-            1,
-            "one message stands for all wakes before the run"
-        );
+        assert_eq!(desk.messages(), 1, "one message stands for all wakes before the run");
         desk.word.take();
         desk.wake(0);
         desk.wake(0);
@@ -122,7 +115,7 @@ fn inbox_coalesces() {
 /// ever left.
 #[test]
 fn inbox_completed() {
-    check("inbox_completed", 3, || {
+    check("inbox_completed", 4, || {
         let desk = Desk::new();
         let wakers = desk.wakers();
         desk.own(|| desk.has(0));

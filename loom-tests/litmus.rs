@@ -23,10 +23,7 @@ struct Pair {
 
 impl Pair {
     fn new() -> Arc<Self> {
-        Arc::new(Self {
-            queue: Queue::new(),
-            word: AtomicU32::new(AWAKE),
-        })
+        Arc::new(Self { queue: Queue::new(), word: AtomicU32::new(AWAKE) })
     }
 }
 
@@ -34,7 +31,7 @@ impl Pair {
 fn count(name: &str, model: impl Fn() -> bool + Send + Sync + 'static) -> usize {
     let seen = Count::default();
     let counter = seen.clone();
-    check(name, 8, move || {
+    check(name, None, move || {
         if model() {
             counter.add();
         }

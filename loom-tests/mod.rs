@@ -24,16 +24,20 @@ use std::{
 
 use loom::model::Builder;
 
-/// Explores every execution of `model` with at most `bound` preemptions, or as many as
-/// `VIGIE_LOOM_BOUND` says; `none` there lifts the bound.
+/// Explores every execution of `model` with at most `bound` preemptions, or simply every execution.
+/// `VIGIE_LOOM_BOUND` says otherwise: `4` sets the bound, `+1` raises it, `none` lifts it.
 ///
 /// A lost wake-up is a thread that sleeps for ever, which loom reports as a deadlock: most models
 /// need no other assertion than that they end.
-fn check(name: &str, bound: usize, model: impl Fn() + Send + Sync + 'static) {
+fn check(name: &str, bound: impl Into<Option<usize>>, model: impl Fn() + Send + Sync + 'static) {
+    let number = |text: &str| text.parse::<usize>().expect("VIGIE_LOOM_BOUND is 4, +1 or none");
     let bound = match env::var("VIGIE_LOOM_BOUND").as_deref() {
         Ok("none") => None,
-        Ok(bound) => Some(bound.parse().expect("VIGIE_LOOM_BOUND is a number or `none`")),
-        Err(_) => Some(bound),
+        Ok(set) => match set.strip_prefix('+') {
+            Some(more) => bound.into().map(|bound| bound + number(more)),
+            None => Some(number(set)),
+        },
+        Err(_) => bound.into(),
     };
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = executions.clone();

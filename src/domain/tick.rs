@@ -135,7 +135,10 @@ impl Local {
                 events.before_park();
                 events.deadline()
             });
-            parker.park(deadline.flatten());
+            // Not if these failed, and the run is to end.
+            if self.is_dry() {
+                parker.park(deadline.flatten());
+            }
         }
         // `prepare`, `finish` and `park` took the token.
         self.read_mail();
@@ -258,6 +261,8 @@ impl Local {
     /// Runs one task until it gives way.
     fn run_slice(&self, task: Option<Rc<dyn Task>>) {
         let Some(task) = task else { return };
+        // Whoever was doomed takes no further step, though the news that doomed it also woke it.
+        self.reap();
         let node = task.node();
         node.queued.set(false);
         if node.is_ending() {
@@ -271,6 +276,5 @@ impl Local {
             self.ended(&task, ending);
         }
         drop(left);
-        self.reap();
     }
 }

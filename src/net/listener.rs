@@ -10,7 +10,7 @@ use std::{
 
 use socket2::{Protocol, Socket, Type};
 
-use super::{ToAddrs, TcpStream, addrs};
+use super::{TcpStream, ToAddrs, addrs};
 use crate::system::{Direction, Source};
 
 /// Connections that the system may hold until they are accepted. The 128 of the standard library are
@@ -80,9 +80,7 @@ impl TcpListener {
 
     /// The socket does not block.
     fn new(listener: net::TcpListener) -> Self {
-        Self {
-            source: Source::new(listener),
-        }
+        Self { source: Source::new(listener) }
     }
 
     /// Takes a listener of the standard library, and makes it non-blocking.

@@ -81,9 +81,7 @@ impl TcpStream {
 
     /// The socket does not block.
     pub(super) fn new(stream: net::TcpStream) -> Self {
-        Self {
-            source: Source::new(stream),
-        }
+        Self { source: Source::new(stream) }
     }
 
     /// Takes a stream of the standard library, and makes it non-blocking.
@@ -203,8 +201,7 @@ impl TcpStream {
             return Poll::Ready(Ok(0));
         }
         // However little there is, it is not used up.
-        self.source
-            .poll_io(cx, Direction::Read, |stream| stream.peek(buf), |_| false)
+        self.source.poll_io(cx, Direction::Read, |stream| stream.peek(buf), |_| false)
     }
 
     /// Shuts down one direction or both. The peer reads the end after a shutdown for writing, and so

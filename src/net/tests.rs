@@ -31,13 +31,20 @@ fn watched() -> usize {
     Source::<net::TcpStream>::watched_here()
 }
 
+/// So many that the news that others have left has been read.
+async fn turns() {
+    for _ in 0..3 {
+        yield_now().await;
+    }
+}
+
 /// Reads one byte, having had to wait for it: so the stream is watched here.
 async fn wait_for_a_byte(stream: &TcpStream, peer: &mut net::TcpStream) {
     let mut buf = [0];
     let mut reader = stream;
     let read = reader.read(&mut buf);
     let write = async {
-        yield_now().await;
+        turns().await;
         peer.write_all(&[7]).unwrap();
     };
     let (count, ()) = futures_lite::future::zip(read, write).await;
@@ -63,19 +70,19 @@ fn a_stream_is_watched_where_it_is_and_nowhere_else() {
                 });
                 let (stream, mut peer) = moved.await.unwrap();
                 // The news that it has left came before the result.
-                yield_now().await;
+                turns().await;
                 assert_eq!(watched(), 0);
 
                 wait_for_a_byte(&stream, &mut peer).await;
                 assert_eq!(watched(), 1);
                 let left = call_on(there, || async {
-                    yield_now().await;
+                    turns().await;
                     watched()
                 });
                 assert_eq!(left.await.unwrap(), 0);
 
                 std::thread::spawn(move || drop(stream)).join().unwrap();
-                yield_now().await;
+                turns().await;
                 assert_eq!(watched(), 0);
             }
         });

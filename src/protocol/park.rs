@@ -29,11 +29,7 @@ pub(crate) struct Parker {
 
 impl Parker {
     pub(crate) fn new() -> Self {
-        Self {
-            word: AtomicU32::new(AWAKE),
-            sleeper: Sleeper::new(),
-            interrupt: OnceLock::new(),
-        }
+        Self { word: AtomicU32::new(AWAKE), sleeper: Sleeper::new(), interrupt: OnceLock::new() }
     }
 
     /// Sets how the owner is woken in a system call. Called by the owner, once, before its first
@@ -84,8 +80,7 @@ impl Parker {
     pub(crate) fn park(&self, deadline: Option<Instant>) {
         if self.announce(PARKED) {
             // P3. Relaxed: `finish` acquires.
-            self.sleeper
-                .sleep_while(|| self.word.load(Ordering::Relaxed) == PARKED, deadline);
+            self.sleeper.sleep_while(|| self.word.load(Ordering::Relaxed) == PARKED, deadline);
             self.finish();
         }
     }
@@ -99,11 +94,7 @@ impl Parker {
 
     fn announce(&self, asleep: u32) -> bool {
         // P2. ORDERING: release pairs with the acquire in `notify`, for the interrupt's sake.
-        if self
-            .word
-            .compare_exchange(AWAKE, asleep, Ordering::Release, Ordering::Relaxed)
-            .is_ok()
-        {
+        if self.word.compare_exchange(AWAKE, asleep, Ordering::Release, Ordering::Relaxed).is_ok() {
             return true;
         }
         // P1. ORDERING: acquire pairs with the release in `notify`.
@@ -120,8 +111,6 @@ impl Parker {
 
 impl fmt::Debug for Parker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parker")
-            .field("notified", &self.is_notified())
-            .finish_non_exhaustive()
+        f.debug_struct("Parker").field("notified", &self.is_notified()).finish_non_exhaustive()
     }
 }

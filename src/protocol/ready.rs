@@ -14,10 +14,7 @@ pub(crate) struct Ready<T> {
 
 impl<T> Ready<T> {
     pub(crate) fn new(parker: Arc<Parker>) -> Self {
-        Self {
-            queue: Queue::new(),
-            parker,
-        }
+        Self { queue: Queue::new(), parker }
     }
 
     /// Any thread: pushes and wakes the owner if it is parked.

@@ -54,18 +54,14 @@ impl<P> Watch<P> {
     /// A watch that nobody keeps yet: the domain may harvest, and `recall` hands it to the observer
     /// once there is one.
     pub(crate) fn new(poller: P, domain: Arc<Parker>) -> Self {
-        Self {
-            word: AtomicU32::new(FREE),
-            poller: UnsafeCell::new(poller),
-            observer: Parker::new(),
-            domain,
-        }
+        Self { word: AtomicU32::new(FREE), poller: UnsafeCell::new(poller), observer: Parker::new(), domain }
     }
 
     /// The observer thread's whole life. Returns after `stop`, or when the poller failed.
     pub(crate) fn observe(&self, watchman: &mut impl Watchman<P>) {
         loop {
-            // ORDERING: acquire pairs with the release in `recall`.
+            // ORDERING: acquire pairs with the release in `harvest`, through `recall`'s
+            // read-modify-write.
             match self.word.load(Ordering::Acquire) {
                 OBSERVER => self.keep_watch(watchman),
                 STOP => return,
@@ -79,9 +75,7 @@ impl<P> Watch<P> {
         loop {
             // O1, O2.
             // SAFETY: the word is OBSERVER, set by `recall` or by O5: the poller is ours until O3.
-            let harvested = self
-                .poller
-                .with_mut(|poller| watchman.harvest(unsafe { &mut *poller }));
+            let harvested = self.poller.with_mut(|poller| watchman.harvest(unsafe { &mut *poller }));
             let Ok(ready) = harvested else {
                 // Relaxed: nobody takes the poller after STOP.
                 self.word.swap(STOP, Ordering::Relaxed);
@@ -113,25 +107,19 @@ impl<P> Watch<P> {
     fn give_up(&self) -> bool {
         // ORDERING: release pairs with the acquire of whoever takes the poller next: `harvest`,
         // `recall` or `take_back`.
-        self.word
-            .compare_exchange(OBSERVER, FREE, Ordering::Release, Ordering::Relaxed)
-            .is_ok()
+        self.word.compare_exchange(OBSERVER, FREE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     /// O5: FREE -> OBSERVER, by the observer that found the domain asleep.
     fn take_back(&self) -> bool {
         // ORDERING: acquire pairs with the release in `harvest`: the domain may have polled since.
-        self.word
-            .compare_exchange(FREE, OBSERVER, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
+        self.word.compare_exchange(FREE, OBSERVER, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// The domain, dry: polls by itself if nobody does. `None` if the observer has the watch.
     pub(crate) fn harvest<R>(&self, poll: impl FnOnce(&mut P) -> R) -> Option<R> {
         // ORDERING: acquire pairs with the release in `give_up`.
-        self.word
-            .compare_exchange(FREE, DOMAIN, Ordering::Acquire, Ordering::Relaxed)
-            .ok()?;
+        self.word.compare_exchange(FREE, DOMAIN, Ordering::Acquire, Ordering::Relaxed).ok()?;
         // SAFETY: the word is DOMAIN, and only the domain's thread, here, takes it from that.
         let result = self.poller.with_mut(|poller| poll(unsafe { &mut *poller }));
         // ORDERING: release pairs with the acquire of whoever takes the poller next.
@@ -142,13 +130,9 @@ impl<P> Watch<P> {
     /// The domain, before it parks or when it has been busy for long: hands the watch to the
     /// observer if nobody has it.
     pub(crate) fn recall(&self) {
-        // ORDERING: acquire pairs with the release in `give_up`, release with the acquire in
-        // `observe`: the poller goes from one observer turn to the next through the domain.
-        if self
-            .word
-            .compare_exchange(FREE, OBSERVER, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-        {
+        // Relaxed: the domain touches nothing here, and a read-modify-write leaves the release of its
+        // last `harvest` in force for the acquire in `observe`.
+        if self.word.compare_exchange(FREE, OBSERVER, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             self.observer.notify();
         }
     }
@@ -175,8 +159,6 @@ impl<P> fmt::Debug for Watch<P> {
             DOMAIN => "DOMAIN",
             _ => "STOP",
         };
-        f.debug_struct("Watch")
-            .field("word", &word)
-            .finish_non_exhaustive()
+        f.debug_struct("Watch").field("word", &word).finish_non_exhaustive()
     }
 }

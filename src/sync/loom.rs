@@ -2,13 +2,7 @@
 
 use std::time::Instant;
 
-use loom::{
-    cell::UnsafeCell as LoomCell,
-    sync::{
-        Condvar,
-        atomic::{AtomicBool as LoomBool, AtomicUsize},
-    },
-};
+use loom::sync::{Condvar, atomic::AtomicUsize};
 
 pub(crate) use loom::{
     cell::UnsafeCell,
@@ -37,8 +31,8 @@ pub(crate) struct Queue<T> {
 
 #[derive(Debug)]
 struct Place<T> {
-    full: LoomBool,
-    item: LoomCell<Option<T>>,
+    full: AtomicBool,
+    item: UnsafeCell<Option<T>>,
 }
 
 // SAFETY: an item moves from the pushing thread to the popping one, guarded by `full`.
@@ -49,16 +43,9 @@ unsafe impl<T: Send> Sync for Queue<T> {}
 impl<T> Queue<T> {
     pub(crate) fn new() -> Self {
         let places = (0..CAPACITY)
-            .map(|_| Place {
-                full: LoomBool::new(false),
-                item: LoomCell::new(None),
-            })
+            .map(|_| Place { full: AtomicBool::new(false), item: UnsafeCell::new(None) })
             .collect();
-        Self {
-            tail: AtomicUsize::new(0),
-            head: AtomicUsize::new(0),
-            places,
-        }
+        Self { tail: AtomicUsize::new(0), head: AtomicUsize::new(0), places }
     }
 
     pub(crate) fn push(&self, item: T) {
@@ -86,9 +73,7 @@ impl<T> Queue<T> {
     /// The look that proves nothing: the litmus models show that it misses a finished push.
     pub(crate) fn is_empty(&self) -> bool {
         let head = self.head.load(Ordering::Relaxed);
-        self.places
-            .get(head)
-            .is_none_or(|place| !place.full.load(Ordering::Relaxed))
+        self.places.get(head).is_none_or(|place| !place.full.load(Ordering::Relaxed))
     }
 }
 
@@ -96,8 +81,8 @@ impl<T> Queue<T> {
 /// newest value, and so hide that a reader has no reason to find it.
 #[derive(Debug)]
 pub(crate) struct OnceLock<T> {
-    full: LoomBool,
-    value: LoomCell<Option<T>>,
+    full: AtomicBool,
+    value: UnsafeCell<Option<T>>,
 }
 
 // SAFETY: the value moves in before `full` is published, and is only shared after.
@@ -107,10 +92,7 @@ unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
 
 impl<T> OnceLock<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            full: LoomBool::new(false),
-            value: LoomCell::new(None),
-        }
+        Self { full: AtomicBool::new(false), value: UnsafeCell::new(None) }
     }
 
     /// Called by one thread only, unlike the real one.
@@ -144,10 +126,7 @@ pub(crate) struct Sleeper {
 
 impl Sleeper {
     pub(crate) fn new() -> Self {
-        Self {
-            lock: Mutex::new(()),
-            condvar: Condvar::new(),
-        }
+        Self { lock: Mutex::new(()), condvar: Condvar::new() }
     }
 
     pub(crate) fn sleep_while(&self, mut asleep: impl FnMut() -> bool, deadline: Option<Instant>) {

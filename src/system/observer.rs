@@ -18,13 +18,15 @@ use crate::{
 };
 
 /// How long a domain that runs dry looks for news before it parks.
-const SPIN: Duration = Duration::from_micros(4);
+const SPIN: Duration = Duration::from_micros(8);
 /// Spins that may be in vain, in a row, before the domain parks without one for a while.
 const VAIN_SPINS: u32 = 8;
 /// Parks without a spin until the next one is tried.
 const PARKS_BETWEEN_SPINS: u32 = 16;
-/// Batches that find the domain awake, in a row, before the observer stands down.
+/// Batches that follow each other closely, in a row, before the observer stands down.
 const PATIENCE: u32 = 4;
+/// What closely means.
+const CLOSE: Duration = Duration::from_micros(100);
 /// The same after it has been recalled again and again before long.
 const MAX_PATIENCE: u32 = 64;
 /// Harvests by the domain that make it worthwhile to have stood down.
@@ -83,7 +85,8 @@ impl Observer {
             hints: self.hints.clone(),
             always: self.always,
             polled: Vec::new(),
-            awake: 0,
+            last: Instant::now(),
+            close: 0,
             patience: PATIENCE,
             recalled: false,
         };
@@ -189,8 +192,9 @@ struct Keeper {
     hints: Arc<Hints>,
     always: bool,
     polled: Polled,
-    /// Batches in a row that found the domain awake.
-    awake: u32,
+    /// When the last batch came, and how many have come closely.
+    last: Instant,
+    close: u32,
     /// How many of them it takes to stand down.
     patience: u32,
     /// Has the watch been given up since `patience` was last judged?
@@ -215,17 +219,18 @@ impl Watchman<Box<dyn Poller>> for Keeper {
             let worthwhile = self.hints.harvests.load(Ordering::Relaxed) >= WORTHWHILE;
             self.patience = if worthwhile { PATIENCE } else { (self.patience * 2).min(MAX_PATIENCE) };
         }
-        let down = self.awake >= self.patience && !self.hints.busy.load(Ordering::Relaxed);
+        let now = Instant::now();
+        let close = now - std::mem::replace(&mut self.last, now) < CLOSE;
+        self.close = if close { self.close + 1 } else { 0 };
+        let down = self.close >= self.patience && !self.hints.busy.load(Ordering::Relaxed);
         if down {
-            self.awake = 0;
+            self.close = 0;
             self.recalled = true;
         }
         down
     }
 
-    fn found(&mut self, parked: bool) {
-        self.awake = if parked { 0 } else { self.awake.saturating_add(1) };
-    }
+    fn found(&mut self, _parked: bool) {}
 }
 
 /// Whether it pays to look around before a park: only where another processor can bring news

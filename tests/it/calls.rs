@@ -112,13 +112,12 @@ fn a_call_that_can_go_nowhere_says_so() {
     plain()
         .extra_domains(0)
         .run(async {
-            let (dropped, drops) = (Drops::default(), Drops::default());
-            let captured = Traced("captured", dropped.clone());
+            let drops = Drops::default();
+            let captured = Traced("captured", drops.clone());
             let promise = call(move || async move { drop(captured) });
-            assert_eq!(dropped.take(), [("captured", Domain::current())], "at once");
+            assert_eq!(drops.take(), [("captured", Domain::current())], "at once");
             refused(promise).await;
             refused(call_on(domain(0), async || ())).await;
-            drop(drops);
         })
         .unwrap();
     plain()

@@ -4,5 +4,17 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod calls;
+mod chat;
+mod cancel;
+mod conformance;
+mod events;
+mod net;
+mod domains;
+mod fairness;
+mod faults;
 mod support;
 mod tasks;
+mod wait;
+mod wakers;
+mod timers;
+mod idle;

@@ -10,6 +10,7 @@ use std::{
     future::Future,
     io,
     net::{self, SocketAddr},
+    sync::OnceLock,
     thread,
     time::Duration,
 };
@@ -22,6 +23,9 @@ fn pair() -> (TcpStream, net::TcpStream) {
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, _) = listener.accept().unwrap();
+    // Small pieces that follow each other must not wait for the peer's delayed word.
+    peer.set_nodelay(true).unwrap();
+    stream.set_nodelay(true).unwrap();
     (TcpStream::from_std(stream).unwrap(), peer)
 }
 
@@ -34,9 +38,22 @@ fn both_ends() -> (TcpStream, TcpStream) {
 /// A connection that holds little on its way.
 fn narrow_pair() -> (TcpStream, net::TcpStream) {
     let (stream, peer) = pair();
-    stream.set_send_buffer_size(16 * 1024).unwrap();
-    SockRef::from(&peer).set_recv_buffer_size(16 * 1024).unwrap();
+    stream.set_send_buffer_size(64 * 1024).unwrap();
+    SockRef::from(&peer).set_recv_buffer_size(64 * 1024).unwrap();
     (stream, peer)
+}
+
+/// Writes until the system takes no more. The stream does not block.
+fn fill(stream: &TcpStream) -> usize {
+    let socket = SockRef::from(stream);
+    let mut written = 0;
+    loop {
+        match socket.send(&[0; 16 * 1024]) {
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return written,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// Closing it will send a reset.
@@ -63,12 +80,18 @@ fn byte(at: usize) -> u8 {
     (at ^ (at >> 8) ^ (at >> 16)) as u8
 }
 
+/// The longest such stream, made once: a build without optimisation takes its time for it.
+fn sequence() -> &'static [u8] {
+    static ALL: OnceLock<Vec<u8>> = OnceLock::new();
+    ALL.get_or_init(|| (0..8 << 20).map(byte).collect())
+}
+
 fn bytes(count: usize) -> Vec<u8> {
-    (0..count).map(byte).collect()
+    sequence()[..count].to_vec()
 }
 
 fn is_sequence(bytes: &[u8]) -> bool {
-    bytes.iter().enumerate().all(|(at, got)| *got == byte(at))
+    *bytes == sequence()[..bytes.len()]
 }
 
 /// Runs a peer, whose panic is the test's, beside the domains.

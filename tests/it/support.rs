@@ -6,6 +6,8 @@ use std::{
     process::Command,
     sync::{Arc, Mutex, MutexGuard},
     task::{Poll, Waker},
+    thread,
+    time::{Duration, Instant},
 };
 
 use vigie::{
@@ -15,6 +17,9 @@ use vigie::{
 
 /// Runs `test` for every variant of the system's events on every back end of this build.
 pub(crate) fn each(test: impl Fn(Builder)) {
+    if cfg!(miri) {
+        return test(plain());
+    }
     for variant in Variant::ALL {
         for backend in Backend::ALL {
             eprintln!("-- {variant} on {backend}");
@@ -40,6 +45,12 @@ pub(crate) struct Shared<T>(Arc<Mutex<T>>);
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+impl<T> From<T> for Shared<T> {
+    fn from(value: T) -> Self {
+        Self(Arc::new(Mutex::new(value)))
     }
 }
 
@@ -132,7 +143,7 @@ impl Gate {
 pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         // Where there is one processor only, the other domain needs it.
-        std::thread::yield_now();
+        thread::yield_now();
         vigie::yield_now().await;
     }
 }
@@ -142,6 +153,18 @@ pub(crate) async fn turns(count: usize) {
     for _ in 0..count {
         vigie::yield_now().await;
     }
+}
+
+/// Does `condition`, which the kernel or another thread makes true, hold before long?
+pub(crate) fn eventually(mut condition: impl FnMut() -> bool) -> bool {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        if Instant::now() > patience {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 const CHILD: &str = "VIGIE_TEST_CHILD";

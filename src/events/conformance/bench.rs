@@ -1,15 +1,23 @@
 //! What the checks are run on: a subject behind a recorder, or any runtime that can sleep.
 
-use std::{future::Future, io, pin::Pin, sync::Arc, time::Duration, time::Instant};
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Poll, Waker},
+    time::{Duration, Instant},
+};
 
 use super::{
     Fault, Subject,
-    recorder::{Log, Plan, Recorder, Span},
+    recorder::{Log, Plan, Recorder},
 };
 use crate::{
     Builder, Domain, Promise, TaskError, call_on,
     events::{self, Uid},
     spawn,
+    sync::Mutex,
 };
 
 /// Domains besides domain 0: one that a call from the other can go to as well.
@@ -59,13 +67,12 @@ impl<S: Subject> Bench for OfSubject<S> {
                 withdraw: S::withdraw,
             };
             let arrange = |uid| {
-                let from = Instant::now() + after;
                 arrange::<S>(uid, after)?;
-                let to = Instant::now() + after;
-                log.arranged(domain, uid, Span { from, to });
+                log.arranged(domain, uid, Instant::now() + after);
                 Ok(())
             };
             syscall.suspend(arrange).await?;
+            log.ended(domain, operation.uid);
             operation.ended = true;
             Ok(())
         })
@@ -221,6 +228,41 @@ impl Rig {
             call_on(domain, move || task(rig))
         };
         Domain::available().into_iter().map(start).collect()
+    }
+}
+
+/// What a task hands to one of another domain.
+#[derive(Debug)]
+pub(super) struct Handed<T>(Mutex<(Option<T>, Option<Waker>)>);
+
+impl<T> Default for Handed<T> {
+    fn default() -> Self {
+        Self(Mutex::new((None, None)))
+    }
+}
+
+impl<T> Handed<T> {
+    pub(super) fn put(&self, value: T) {
+        let waiting = {
+            let mut slot = self.0.lock();
+            slot.0 = Some(value);
+            slot.1.take()
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) async fn taken(&self) -> T {
+        poll_fn(|cx| {
+            let mut slot = self.0.lock();
+            match slot.0.take() {
+                Some(value) => Poll::Ready(value),
+                None => {
+                    slot.1 = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 }
 

@@ -15,23 +15,25 @@ use fastrand::Rng;
 
 use super::{
     Check, Fault,
-    bench::{Outcome, Rig, cancel_all, join, join_all},
-    recorder::{Injected, Plan, Span},
+    bench::{Handed, Outcome, Rig, cancel_all, join, join_all},
+    recorder::{Injected, Plan},
+    uids,
 };
 use crate::{
-    Domain, Promise, PromiseState, call, call_on,
+    Domain, Promise, call, call_on,
     events::{self, EventsError, SignalSender, Uid},
     spawn,
-    sync::{AtomicBool, AtomicU32, Mutex, Ordering},
+    sync::Mutex,
     yield_now,
 };
 
 /// Later than the end of any check.
-const FAR: Duration = Duration::from_secs(3600);
+pub(super) const FAR: Duration = Duration::from_secs(3600);
 /// More calls of `select` than it takes to wait for `IDLE`, and far fewer than spinning makes.
 const MANY_SELECTS: u64 = 1000;
 const IDLE: Duration = Duration::from_millis(250);
 const STORM: u32 = 100_000;
+const LONG_SLICE: Duration = Duration::from_secs(10);
 
 pub(super) fn perform(check: Check, rig: &Rig) -> Outcome {
     match check {
@@ -42,10 +44,10 @@ pub(super) fn perform(check: Check, rig: &Rig) -> Outcome {
         Check::Reached => rig.run(Plan::default(), reached),
         Check::EarlyNews => rig.run(Plan { early: 8, ..Plan::default() }, early_news),
         Check::Storm => rig.run(Plan::default(), storm),
-        Check::Cancelled => rig.run(Plan::default(), cancelled),
-        Check::Forgotten => rig.run(Plan::default(), forgotten),
-        Check::Stale => rig.run(Plan { replay: true, ..Plan::default() }, stale),
-        Check::Remembered => rig.run(Plan::default(), remembered),
+        Check::Cancelled => rig.run(Plan::default(), uids::cancelled),
+        Check::Forgotten => rig.run(Plan::default(), uids::forgotten),
+        Check::Stale => rig.run(Plan { replay: true, ..Plan::default() }, uids::stale),
+        Check::Remembered => rig.run(Plan::default(), uids::remembered),
         Check::Failing => (0..3).try_for_each(|domain| failing(rig, domain)),
         Check::Afterwards => afterwards(rig),
         Check::Idle => rig.run(Plan::default(), idle),
@@ -53,7 +55,7 @@ pub(super) fn perform(check: Check, rig: &Rig) -> Outcome {
     }
 }
 
-fn millis(millis: u64) -> Duration {
+pub(super) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
@@ -63,7 +65,7 @@ fn wake(sender: &SignalSender) {
 }
 
 /// A task of this domain that sleeps, and has begun to once this one has given way.
-fn sleeper(rig: &Rig, after: Duration) -> Promise<Outcome> {
+pub(super) fn sleeper(rig: &Rig, after: Duration) -> Promise<Outcome> {
     let rig = rig.clone();
     spawn(async move { rig.sleep(after).await })
 }
@@ -82,6 +84,13 @@ async fn deadlines(rig: Rig) -> Outcome {
     .await
 }
 
+/// Between which times an operation ends, at the earliest.
+#[derive(Clone, Copy)]
+struct Span {
+    from: Instant,
+    to: Instant,
+}
+
 async fn order(rig: Rig) -> Outcome {
     rig.everywhere(|rig| async move {
         let resumed: Rc<RefCell<Vec<Span>>> = Rc::default();
@@ -89,24 +98,25 @@ async fn order(rig: Rig) -> Outcome {
             let (rig, resumed) = (rig.clone(), resumed.clone());
             spawn(async move {
                 let mut sleep = pin!(rig.sleep(after));
-                let before = Instant::now();
+                let from = Instant::now() + after;
                 let first = poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx))).await;
-                let after_it = Instant::now();
+                let to = Instant::now() + after;
                 match first {
                     Poll::Ready(outcome) => outcome?,
                     Poll::Pending => sleep.await?,
                 }
-                resumed.borrow_mut().push(Span { from: before + after, to: after_it + after });
+                resumed.borrow_mut().push(Span { from, to });
                 Ok(())
             })
         };
         join_all([40, 10, 30, 0, 20, 50, 10].map(millis).map(start).into()).await?;
         let resumed = resumed.borrow();
-        let disorder = resumed
-            .iter()
-            .enumerate()
-            .any(|(at, earlier)| resumed[at..].iter().any(|later| later.precedes(*earlier)));
-        if disorder { Err(Fault::Disorder) } else { Ok(()) }
+        let mut pairs = (0..resumed.len()).flat_map(|at| resumed[at..].iter().map(move |later| (at, later)));
+        // Each is held to what it knew for certain: a slow machine may have started them far apart.
+        if pairs.any(|(at, later)| later.to < resumed[at].from) {
+            return Err(Fault::Disorder);
+        }
+        Ok(())
     })
     .await
 }
@@ -151,21 +161,15 @@ async fn reached(rig: Rig) -> Outcome {
 
 /// A task of `domain` waits for a signal, which comes from a foreign thread.
 async fn signalled_from_outside(rig: &Rig, domain: Domain, asleep: bool) -> Outcome {
-    let address: Arc<Mutex<Option<(Uid, SignalSender)>>> = Arc::default();
+    let address: Arc<Handed<(Uid, SignalSender)>> = Arc::default();
     let addressee = address.clone();
     let task = call_on(domain, move || async move {
         let syscall = events::syscall().map_err(run_error)?;
         let sender = events::signal_sender().map_err(run_error)?;
-        *addressee.lock() = Some((syscall.uid(), sender));
+        addressee.put((syscall.uid(), sender));
         syscall.suspend(|_| Ok(())).await.map_err(Fault::Run)
     });
-    let (uid, sender) = loop {
-        let known = address.lock().take();
-        match known {
-            Some(known) => break known,
-            None => yield_now().await,
-        }
-    };
+    let (uid, sender) = address.taken().await;
     if asleep {
         rig.until_dry(domain).await;
     }
@@ -176,7 +180,7 @@ async fn signalled_from_outside(rig: &Rig, domain: Domain, asleep: bool) -> Outc
     outcome
 }
 
-fn run_error(error: EventsError) -> Fault {
+pub(super) fn run_error(error: EventsError) -> Fault {
     Fault::Run(error.into())
 }
 
@@ -192,33 +196,29 @@ async fn early_news(rig: Rig) -> Outcome {
 
 async fn storm(rig: Rig) -> Outcome {
     for domain in Domain::available() {
-        let computing = Arc::new((AtomicBool::new(false), AtomicBool::new(false)));
-        let (there, log) = (computing.clone(), rig.log.clone());
+        let computing: Arc<(Handed<SignalSender>, Mutex<bool>)> = Arc::default();
+        let there = computing.clone();
         let task = call_on(domain, move || async move {
             let (begun, enough) = &*there;
-            begun.store(true, Ordering::Release);
-            while !enough.load(Ordering::Acquire) {
+            begun.put(events::signal_sender().map_err(run_error)?);
+            // Not for ever: where an interrupt blocks, nobody comes to end this.
+            let start = Instant::now();
+            while !*enough.lock() && start.elapsed() < LONG_SLICE {
                 thread::yield_now();
             }
             Ok(())
         });
-        while !computing.0.load(Ordering::Acquire) {
-            yield_now().await;
-        }
+        let (begun, enough) = &*computing;
+        let sender = begun.taken().await;
         // While it computes; and from here, so that an interrupt that blocks is seen.
-        log.interrupt(domain.index(), STORM);
-        let sender = log.sender(domain.index());
-        for _ in 0..STORM {
-            sender.iter().for_each(wake);
-        }
-        computing.1.store(true, Ordering::Release);
+        rig.log.interrupt(domain.index(), STORM);
+        (0..STORM).for_each(|_| wake(&sender));
+        *enough.lock() = true;
         join(task).await?;
         // While it waits.
         rig.until_dry(domain).await;
-        log.interrupt(domain.index(), STORM / 100);
-        for _ in 0..STORM / 100 {
-            sender.iter().for_each(wake);
-        }
+        rig.log.interrupt(domain.index(), STORM / 100);
+        (0..STORM / 100).for_each(|_| wake(&sender));
         // It gets on all the same.
         let there = rig.clone();
         join(call_on(domain, move || async move { there.sleep(millis(2)).await })).await?;
@@ -226,103 +226,15 @@ async fn storm(rig: Rig) -> Outcome {
     Ok(())
 }
 
-async fn cancelled(rig: Rig) -> Outcome {
-    rig.everywhere(|rig| async move {
-        let asleep: Vec<_> = (0..50).map(|_| sleeper(&rig, FAR)).collect();
-        rig.sleep(Duration::ZERO).await?;
-        cancel_all(asleep).await;
-        // Not begun.
-        sleeper(&rig, FAR).cancel().await;
-        // About to end, or just ended.
-        for after in [0, 0, 1, 1, 2] {
-            let task = sleeper(&rig, millis(after));
-            rig.sleep(millis(after)).await?;
-            task.cancel().await;
-        }
-        // Nobody waits for this one, which is cancelled as its parent ends.
-        let last = sleeper(&rig, FAR);
-        yield_now().await;
-        drop(last);
-        Ok(())
-    })
-    .await?;
-    let far = rig.elsewhere(|rig| async move { rig.sleep(FAR).await });
-    for domain in Domain::available() {
-        rig.until_dry(domain).await;
-    }
-    cancel_all(far).await;
-    // The run ends with this.
-    let last = sleeper(&rig, FAR);
-    yield_now().await;
-    drop(last);
-    Ok(())
-}
-
-async fn forgotten(rig: Rig) -> Outcome {
-    let log = rig.log.clone();
-    rig.everywhere(|rig| async move {
-        // So long that even a slow machine cancels them in time.
-        let asleep: Vec<_> = (0..300).map(|_| sleeper(&rig, millis(200))).collect();
-        yield_now().await;
-        cancel_all(asleep).await;
-        rig.sleep(millis(250)).await
-    })
-    .await?;
-    match log.forgotten() {
-        0 => Ok(()),
-        count => Err(Fault::Forgets(count)),
-    }
-}
-
-async fn stale(rig: Rig) -> Outcome {
-    rig.everywhere(|rig| async move {
-        let far = sleeper(&rig, FAR);
-        for _ in 0..5 {
-            let doomed: Vec<_> = (0..5).map(|_| sleeper(&rig, FAR)).collect();
-            yield_now().await;
-            cancel_all(doomed).await;
-            join_all((0..10).map(|n| sleeper(&rig, millis(n % 3))).collect()).await?;
-        }
-        if far.state() != PromiseState::Running {
-            return Err(Fault::Early);
-        }
-        far.cancel().await;
-        Ok(())
-    })
-    .await
-}
-
-async fn remembered(rig: Rig) -> Outcome {
-    rig.everywhere(|rig| async move {
-        let syscall = events::syscall().map_err(run_error)?;
-        let uid = syscall.uid();
-        rig.arrange(uid, Duration::ZERO)?;
-        while !rig.log.is_signalled(uid) {
-            yield_now().await;
-        }
-        let mut registered = false;
-        let suspended = syscall.suspend(|_| {
-            registered = true;
-            Ok(())
-        });
-        suspended.await.map_err(Fault::Run)?;
-        if registered {
-            return Err(Fault::Scheduler("a suspension whose signal was there was registered"));
-        }
-        Ok(())
-    })
-    .await
-}
-
 /// The events of domain `at` fail.
 fn failing(rig: &Rig, at: usize) -> Outcome {
-    let alive = Arc::new(AtomicU32::new(0));
-    let count = alive.clone();
+    let alive = Arc::new(());
+    let hold = alive.clone();
     let ended = rig.run_to_failure(Plan::default(), |rig| async move {
         let guarded = move |rig: Rig| {
-            let guard = Guard::new(&count);
+            let alive = hold.clone();
             async move {
-                let _guard = guard;
+                let _alive = alive;
                 rig.sleep(FAR).await
             }
         };
@@ -343,26 +255,10 @@ fn failing(rig: &Rig, at: usize) -> Outcome {
         Err(error) => return Err(Fault::Run(error)),
         Ok(_) => return Err(Fault::Scheduler("a select failed, and the run did not")),
     }
-    if alive.load(Ordering::Acquire) != 0 {
+    if Arc::strong_count(&alive) > 1 {
         return Err(Fault::Scheduler("a task outlived its run"));
     }
     rig.log.verdict()
-}
-
-/// Counts the tasks that live.
-struct Guard(Arc<AtomicU32>);
-
-impl Guard {
-    fn new(count: &Arc<AtomicU32>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count.clone())
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 fn afterwards(rig: &Rig) -> Outcome {

@@ -136,7 +136,6 @@ struct State {
     domains: BTreeMap<usize, Seen>,
     threads: BTreeMap<usize, ThreadId>,
     told: BTreeSet<Uid>,
-    signalled: BTreeSet<Uid>,
     /// The last of those signalled or told.
     replayed: Vec<Uid>,
     /// Signals for uids that had been told.
@@ -147,26 +146,12 @@ struct State {
     waiters: Vec<(usize, Waker)>,
 }
 
-/// Between which times an operation ends, at the earliest.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) from: Instant,
-    pub(super) to: Instant,
-}
-
-impl Span {
-    /// Must what ends in this span end before what ends in the other?
-    pub(super) fn precedes(self, other: Self) -> bool {
-        self.to < other.from
-    }
-}
-
 /// What was seen of one domain.
 #[derive(Default)]
 pub(super) struct Seen {
     sender: Option<SignalSender>,
-    /// Operations that have neither been signalled nor told to be cancelled.
-    waiting: BTreeMap<Uid, Span>,
+    /// Operations that have neither ended nor been told to be cancelled, and their times.
+    waiting: BTreeMap<Uid, Instant>,
     /// Dropped by their tasks, not told yet.
     given_up: BTreeSet<Uid>,
     interrupt: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -270,25 +255,13 @@ impl Log {
     }
 
     fn leave(&self, domain: usize, mut own: Signals, signals: &mut Signals) {
-        let now = Instant::now();
         let mut state = self.0.lock();
         for uid in own.drain() {
             signals.push(uid);
             state.replayed.push(uid);
-            let waiting = &mut state.domains.entry(domain).or_default().waiting;
-            if let Some(span) = waiting.remove(&uid) {
-                let disorder = waiting.values().any(|other| other.precedes(span));
-                if now < span.from {
-                    state.fault(Fault::Early);
-                }
-                if disorder {
-                    state.fault(Fault::Disorder);
-                }
-            }
             if state.told.contains(&uid) {
                 state.forgotten += 1;
             }
-            state.signalled.insert(uid);
         }
         let excess = state.replayed.len().saturating_sub(REPLAYED);
         state.replayed.drain(..excess);
@@ -300,19 +273,19 @@ impl Log {
         seen.interrupted = false;
     }
 
-    /// An operation of `domain` is started, to end in `span`.
-    pub(super) fn arranged(&self, domain: usize, uid: Uid, span: Span) {
-        self.see(domain, |seen| seen.waiting.insert(uid, span));
+    /// An operation of `domain` is started, to end at `time`.
+    pub(super) fn arranged(&self, domain: usize, uid: Uid, time: Instant) {
+        self.see(domain, |seen| seen.waiting.insert(uid, time));
+    }
+
+    /// An operation of `domain` has ended, and its task has seen it.
+    pub(super) fn ended(&self, domain: usize, uid: Uid) {
+        self.see(domain, |seen| seen.waiting.remove(&uid));
     }
 
     /// A task of `domain` has dropped an operation that had not ended.
     pub(super) fn gave_up(&self, domain: usize, uid: Uid) {
         self.see(domain, |seen| seen.given_up.insert(uid));
-    }
-
-    /// Has `uid` been signalled by a `select`?
-    pub(super) fn is_signalled(&self, uid: Uid) -> bool {
-        self.0.lock().signalled.contains(&uid)
     }
 
     /// How many signals came for uids that had been told to be cancelled.
@@ -340,20 +313,18 @@ impl Log {
 
     /// Has the next `select` of `domain` fail.
     pub(super) fn fail(&self, domain: usize) {
-        self.see(domain, |seen| seen.fail = true);
-        if let Some(sender) = self.sender(domain) {
+        let sender = self.see(domain, |seen| {
+            seen.fail = true;
+            seen.sender.clone()
+        });
+        if let Some(sender) = sender {
             sender.wake();
         }
     }
 
-    /// The way to `domain`, also after the run.
-    pub(super) fn sender(&self, domain: usize) -> Option<SignalSender> {
-        self.see(domain, |seen| seen.sender.clone())
-    }
-
     /// Calls the interrupt of `domain`, if its events have one, as nobody should.
     pub(super) fn interrupt(&self, domain: usize, times: u32) {
-        let interrupt = self.see(domain, |seen| seen.interrupt.clone());
+        let interrupt = self.0.lock().domains.get(&domain).and_then(|seen| seen.interrupt.clone());
         if let Some(interrupt) = interrupt {
             self.while_interrupting(|| (0..times).for_each(|_| interrupt()));
         }
@@ -414,7 +385,7 @@ impl Log {
             }
         }
         let now = Instant::now();
-        if state.domains.values().flat_map(|seen| seen.waiting.values()).any(|span| span.to < now) {
+        if state.domains.values().flat_map(|seen| seen.waiting.values()).any(|time| *time < now) {
             return Fault::Overdue;
         }
         Fault::Stuck

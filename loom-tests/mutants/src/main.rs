@@ -1,0 +1,175 @@
+//! Breaks a copy of the crate, one mutant of `table.rs` at a time, and runs the loom model that has
+//! to notice. Fails unless every mutant is caught.
+//!
+//! ```text
+//! vigie-mutants [--bound N] [TEXT…]
+//! ```
+//!
+//! `--bound` runs all mutants at the given preemption bound instead of their own; `TEXT` chooses the
+//! mutants whose name contains it.
+
+mod crate_copy;
+mod table;
+
+use std::{
+    env,
+    error::Error,
+    fs::File,
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate_copy::{Build, CrateCopy};
+use table::{Mutant, mutants};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// A model at the bounds of `table.rs` takes seconds at most.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What became of a mutant.
+enum Outcome {
+    /// Loom reported it, in this way.
+    Caught(&'static str),
+    /// The model passed.
+    Survived,
+    /// It proves nothing: the text was not there once, it does not compile, the model timed out or
+    /// failed for reasons of its own.
+    Error(String),
+}
+
+struct Options {
+    bound: Option<u32>,
+    texts: Vec<String>,
+}
+
+impl Options {
+    fn parse() -> Result<Self> {
+        let mut options = Self { bound: None, texts: Vec::new() };
+        let mut args = env::args().skip(1);
+        while let Some(arg) = args.next() {
+            if arg == "--bound" {
+                options.bound = Some(args.next().ok_or("--bound takes a number")?.parse()?);
+            } else {
+                options.texts.push(arg);
+            }
+        }
+        Ok(options)
+    }
+
+    fn choose(&self, mutant: &Mutant) -> bool {
+        self.texts.is_empty() || self.texts.iter().any(|text| mutant.name.contains(text.as_str()))
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let options = Options::parse()?;
+    let mutants: Vec<_> = mutants().into_iter().filter(|mutant| options.choose(mutant)).collect();
+    let copy = CrateCopy::make()?;
+    let start = Instant::now();
+    baseline(&copy, &mutants)?;
+    println!("the models pass on the untouched copy, {:.1} s", start.elapsed().as_secs_f64());
+    println!("{:<34} {:<34} {:>5}  {:<9} {:>6}", "mutant", "model", "bound", "how", "s");
+    let mut missed = 0;
+    for mutant in &mutants {
+        let began = Instant::now();
+        let bound = options.bound.unwrap_or(mutant.bound);
+        let outcome =
+            try_mutant(&copy, mutant, bound).unwrap_or_else(|error| Outcome::Error(error.to_string()));
+        let how = match &outcome {
+            Outcome::Caught(how) => how,
+            Outcome::Survived => "SURVIVED",
+            Outcome::Error(_) => "ERROR",
+        };
+        let (name, model, took) = (mutant.name, mutant.model, began.elapsed().as_secs_f64());
+        println!("{name:<34} {model:<34} {bound:>5}  {how:<9} {took:>6.1}");
+        if let Outcome::Error(error) = &outcome {
+            println!("    {error}");
+        }
+        missed += usize::from(!matches!(outcome, Outcome::Caught(_)));
+    }
+    let (caught, all) = (mutants.len() - missed, mutants.len());
+    println!("{caught} of {all} mutants caught, {:.0} s", start.elapsed().as_secs_f64());
+    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Without a mutant the models must pass, or being caught would mean nothing. A low bound does here:
+/// `ci/loom.sh` is the real run.
+fn baseline(copy: &CrateCopy, mutants: &[Mutant]) -> Result<()> {
+    let test = match copy.build()? {
+        Build::Done(test) => test,
+        Build::Failed(error) => return Err(format!("the untouched copy does not compile:\n{error}").into()),
+    };
+    let mut models: Vec<_> = mutants.iter().map(|mutant| mutant.model).collect();
+    models.sort_unstable();
+    models.dedup();
+    for model in models {
+        match run_model(copy, &test, model, 1, "untouched")? {
+            Outcome::Survived => {}
+            Outcome::Caught(how) => return Err(format!("{model} fails on the untouched copy: {how}").into()),
+            Outcome::Error(error) => return Err(format!("{model} on the untouched copy: {error}").into()),
+        }
+    }
+    Ok(())
+}
+
+fn try_mutant(copy: &CrateCopy, mutant: &Mutant, bound: u32) -> Result<Outcome> {
+    let _restored = copy.apply(&mutant.edits)?;
+    match copy.build()? {
+        Build::Done(test) => run_model(copy, &test, mutant.model, bound, mutant.name),
+        Build::Failed(error) => Ok(Outcome::Error(format!("does not compile:\n{error}"))),
+    }
+}
+
+/// Runs one model in a process of its own, since a deadlock under loom aborts.
+fn run_model(copy: &CrateCopy, test: &Path, model: &str, bound: u32, log: &str) -> Result<Outcome> {
+    let log = copy.log(log);
+    let output = File::create(&log)?;
+    let mut child = Command::new(test)
+        .args([&format!("loom_tests::{model}"), "--exact", "--nocapture", "--test-threads=1"])
+        .env("VIGIE_LOOM_BOUND", bound.to_string())
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .spawn()?;
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > TIMEOUT {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Outcome::Error(format!("no answer in {TIMEOUT:?}, see {}", log.display())));
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let output = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
+    Ok(match (status.success(), how_caught(&output)) {
+        (true, _) if output.contains("test result: ok. 1 passed") => Outcome::Survived,
+        (true, _) => Outcome::Error(format!("there is no model {model}")),
+        (false, Some(how)) => Outcome::Caught(how),
+        (false, None) => Outcome::Error(format!("failed, but not by loom's report, see {}", log.display())),
+    })
+}
+
+/// How loom reported a failure: by its first panic.
+fn how_caught(output: &str) -> Option<&'static str> {
+    let (_, panic) = output.split_once("panicked at ")?;
+    let (place, message) = panic.split_once('\n')?;
+    let ours = place.starts_with("src/") || place.contains("loom-tests/");
+    if message.starts_with("deadlock; ") {
+        Some("deadlock")
+    } else if message.contains("Causality violation") || message.starts_with("currently ") {
+        Some("race")
+    } else if message.contains("exceeded maximum number of branches") {
+        Some("endless")
+    } else if ours {
+        Some("assertion")
+    } else {
+        None
+    }
+}

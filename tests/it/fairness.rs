@@ -1,0 +1,385 @@
+//! Whose turn it is: tasks among each other, tasks and events, a domain and its mail.
+
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    io,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread,
+    time::Duration,
+};
+
+use vigie::{
+    call,
+    events::{self, Events, SignalSender, Signals, Uid, charged},
+    should_yield, spawn, yield_if_needed, yield_now,
+};
+
+use crate::support::{Log, Shared, each, plain};
+
+/// A task that gives way again and again, and counts.
+fn ticker() -> (Rc<Cell<usize>>, vigie::Promise<()>) {
+    let ticks = Rc::new(Cell::new(0));
+    let own = ticks.clone();
+    let task = spawn(async move {
+        loop {
+            own.set(own.get() + 1);
+            yield_now().await;
+        }
+    });
+    (ticks, task)
+}
+
+#[test]
+fn tasks_that_give_way_take_turns() {
+    plain()
+        .run(async {
+            let log = Log::default();
+            let tasks = (0..3).map(|task| {
+                let log = log.clone();
+                spawn(async move {
+                    for _ in 0..10 {
+                        log.push(task);
+                        yield_now().await;
+                    }
+                })
+            });
+            vigie::await_all(tasks).await.unwrap();
+            assert_eq!(log.take(), [0, 1, 2].repeat(10));
+        })
+        .unwrap();
+}
+
+#[test]
+fn giving_way_lets_all_ready_tasks_run_once() {
+    plain()
+        .run(async {
+            let tickers: Vec<_> = (0..10).map(|_| ticker()).collect();
+            for turn in 1..10 {
+                yield_now().await;
+                assert!(tickers.iter().all(|(ticks, _)| ticks.get() == turn));
+            }
+        })
+        .unwrap();
+}
+
+/// Suspends until somebody signals it, again and again; counts.
+async fn signalled_forever(rounds: Rc<Cell<usize>>) {
+    let sender = events::signal_sender().unwrap();
+    loop {
+        let syscall = events::syscall().unwrap();
+        // From the queue of other threads, as the observer's news would.
+        syscall
+            .suspend(|uid| {
+                sender.send(uid);
+                Ok(())
+            })
+            .await
+            .unwrap();
+        rounds.set(rounds.get() + 1);
+    }
+}
+
+#[test]
+fn neither_events_nor_tasks_starve_the_others() {
+    each(|builder| {
+        builder
+            .run(async {
+                let rounds = Rc::new(Cell::new(0));
+                let signalled = spawn(signalled_forever(rounds.clone()));
+                let (ticks, ticking) = ticker();
+                // Both are always ready. As many turns each, give or take the start.
+                while ticks.get() < 1000 && rounds.get() < 1000 {
+                    yield_now().await;
+                }
+                let (ticks, rounds) = (ticks.get(), rounds.get());
+                assert!(ticks >= 300, "events starve tasks: {ticks} turns in {rounds} signals");
+                assert!(rounds >= 300, "tasks starve events: {rounds} signals in {ticks} turns");
+                signalled.cancel().await;
+                ticking.cancel().await;
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn neither_timers_nor_tasks_starve_the_others() {
+    each(|builder| {
+        builder
+            .run(async {
+                let slept = Rc::new(Cell::new(0));
+                let own = slept.clone();
+                let sleeping = spawn(async move {
+                    loop {
+                        vigie::time::sleep(Duration::ZERO).await.unwrap();
+                        own.set(own.get() + 1);
+                    }
+                });
+                let (ticks, ticking) = ticker();
+                while ticks.get() < 1000 && slept.get() < 1000 {
+                    yield_now().await;
+                }
+                let (ticks, slept) = (ticks.get(), slept.get());
+                assert!(ticks >= 300 && slept >= 300, "{ticks} turns, {slept} sleeps");
+                sleeping.cancel().await;
+                ticking.cancel().await;
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn an_event_is_served_within_one_slice_however_long_the_queue_is() {
+    each(|builder| {
+        builder
+            .run(async {
+                let log = Log::default();
+                let (sender, uid) = (events::signal_sender().unwrap(), Rc::new(Cell::new(None)));
+                let (own, theirs) = (uid.clone(), log.clone());
+                let waiting = spawn(async move {
+                    let syscall = events::syscall().unwrap();
+                    own.set(Some(syscall.uid()));
+                    syscall.suspend(|_| Ok(())).await.unwrap();
+                    theirs.push("event");
+                });
+                yield_now().await;
+                let tasks: Vec<_> = (0..100)
+                    .map(|n| {
+                        let (log, uid, sender) = (log.clone(), uid.clone(), sender.clone());
+                        spawn(async move {
+                            log.push("task");
+                            if n == 10 {
+                                // In the middle of its slice, from another thread.
+                                let uid = uid.get().unwrap();
+                                thread::spawn(move || sender.send(uid)).join().unwrap();
+                            }
+                        })
+                    })
+                    .collect();
+                vigie::await_all(tasks).await.unwrap();
+                waiting.await.unwrap();
+                let log = log.take();
+                assert_eq!(log.iter().position(|entry| *entry == "event"), Some(11), "right after the 11th");
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn an_operation_that_is_always_ready_gives_way() {
+    plain()
+        .run(async {
+            let (ticks, ticking) = ticker();
+            let slices = spawn(async move {
+                let mut slices = vec![0];
+                let mut ticks_before = ticks.get();
+                for _ in 0..3200 {
+                    poll_fn(|cx| charged(cx, |_| Poll::Ready(()))).await;
+                    if ticks.get() != ticks_before {
+                        ticks_before = ticks.get();
+                        slices.push(0);
+                    }
+                    *slices.last_mut().unwrap() += 1;
+                }
+                slices
+            })
+            .await
+            .unwrap();
+            assert!(slices.iter().all(|operations| *operations <= 32), "{slices:?}");
+            assert!(slices.len() >= 100, "{}", slices.len());
+            ticking.cancel().await;
+        })
+        .unwrap();
+}
+
+#[test]
+fn an_operation_that_waits_is_not_charged() {
+    plain()
+        .run(async {
+            let (ticks, ticking) = ticker();
+            yield_now().await;
+            let before = ticks.get();
+            let mut polls = 0;
+            // 100 answers of "not yet" in one slice, then a success.
+            poll_fn(|cx| {
+                while polls < 100 {
+                    polls += 1;
+                    let waits: Poll<()> = charged(cx, |_| Poll::Pending);
+                    assert!(waits.is_pending());
+                }
+                charged(cx, |_| Poll::Ready(()))
+            })
+            .await;
+            assert_eq!(ticks.get(), before, "it had its slice to itself");
+            ticking.cancel().await;
+        })
+        .unwrap();
+}
+
+#[test]
+fn outside_of_a_run_nothing_is_charged() {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    for _ in 0..100 {
+        assert!(charged(&mut cx, |_| Poll::Ready(())).is_ready());
+    }
+    assert!(!should_yield());
+    futures_lite::future::block_on(yield_if_needed());
+    futures_lite::future::block_on(yield_now());
+}
+
+/// Sends the next signal as soon as its own has come.
+struct Relay(SignalSender, Option<Uid>);
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        if let Some(next) = self.1 {
+            self.0.send(next);
+        }
+    }
+}
+
+#[test]
+fn mail_that_never_ends_does_not_starve_the_tasks() {
+    const LETTERS: usize = 10 * 1024;
+    plain()
+        .run(async {
+            let sender = events::signal_sender().unwrap();
+            let mut syscalls: Vec<_> = (0..LETTERS).map(|_| events::syscall().unwrap()).collect();
+            let mut next = None;
+            // Each signal is there before the one before it was read to its end.
+            for syscall in syscalls.iter_mut().rev() {
+                let waker = Waker::from(Arc::new(Relay(sender.clone(), next)));
+                assert!(syscall.poll_signalled(&mut Context::from_waker(&waker)).is_pending());
+                next = Some(syscall.uid());
+            }
+            sender.send(next.unwrap());
+            let mut last = syscalls.pop().unwrap();
+            let mut turns = 0;
+            while last.poll_signalled(&mut Context::from_waker(Waker::noop())).is_pending() {
+                turns += 1;
+                yield_now().await;
+            }
+            assert!(turns >= 5, "only {turns} turns while {LETTERS} letters were read");
+        })
+        .unwrap();
+}
+
+/// Events that count how often they are asked.
+struct Counting(Shared<usize>);
+
+impl Events for Counting {
+    fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
+        *self.0.lock() += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn select_is_called_once_in_a_quantum() {
+    for (quanta, expected) in [(0, 1000), (1, 1000), (10, 100)] {
+        let selects = Shared::<usize>::default();
+        let counted = selects.clone();
+        plain()
+            .extra_domains(0)
+            .quanta(quanta)
+            .events(move |_| Ok(Counting(selects.clone())))
+            .run(async {
+                for _ in 0..1000 {
+                    yield_now().await;
+                }
+            })
+            .unwrap();
+        let selects = *counted.lock();
+        assert!((expected..expected + 10).contains(&selects), "{selects} in quanta of {quanta}");
+    }
+}
+
+#[test]
+fn should_yield_says_that_a_signal_waits() {
+    each(|builder| {
+        builder
+            .run(async {
+                let log = Log::default();
+                let (sender, gate) = (events::signal_sender().unwrap(), Rc::new(Cell::new(None)));
+                let (own, theirs) = (gate.clone(), log.clone());
+                let waiting = spawn(async move {
+                    let syscall = events::syscall().unwrap();
+                    own.set(Some(syscall.uid()));
+                    syscall.suspend(|_| Ok(())).await.unwrap();
+                    theirs.push("event");
+                });
+                yield_now().await;
+                assert!(!should_yield(), "nothing waits");
+                let ready = spawn(async {});
+                assert!(!should_yield(), "a ready task is no news");
+                let uid = gate.get().unwrap();
+                let thread = thread::spawn(move || sender.send(uid));
+                // A computation, which nothing else would end.
+                while !should_yield() {
+                    std::hint::spin_loop();
+                }
+                yield_if_needed().await;
+                assert_eq!(log.len(), 1, "the event went first");
+                thread.join().unwrap();
+                waiting.await.unwrap();
+                ready.await.unwrap();
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn should_yield_says_that_a_call_has_ended() {
+    plain()
+        .run(async {
+            let called = call(async || ());
+            while !should_yield() {
+                thread::yield_now();
+            }
+            called.await.unwrap();
+        })
+        .unwrap();
+}
+
+#[test]
+fn should_yield_says_that_a_timer_is_due() {
+    each(|builder| {
+        builder
+            .run(async {
+                let slept = spawn(vigie::time::sleep(Duration::from_millis(5)));
+                yield_now().await;
+                while !should_yield() {
+                    std::hint::spin_loop();
+                }
+                yield_now().await;
+                assert_eq!(slept.state(), vigie::PromiseState::Returned);
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_computation_that_asks_lets_mail_and_events_through() {
+    each(|builder| {
+        builder
+            .run(async {
+                let done = Shared::<bool>::default();
+                let theirs = done.clone();
+                let waiting = spawn(async move {
+                    for _ in 0..10 {
+                        call(async || ()).await.unwrap();
+                        vigie::time::sleep(Duration::from_millis(1)).await.unwrap();
+                    }
+                    *theirs.lock() = true;
+                });
+                yield_now().await;
+                while !*done.lock() {
+                    yield_if_needed().await;
+                }
+                waiting.await.unwrap();
+            })
+            .unwrap();
+    });
+}
