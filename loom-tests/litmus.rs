@@ -79,7 +79,7 @@ fn litmus_swap_keeps_wake() {
 
 /// A token that orders nothing arrives before the item that it stands for.
 #[test]
-fn litmus_relaxed_token_overtakes_push() {
+fn litmus_relaxed_token_overtakes() {
     let lost = count("litmus_relaxed_token_overtakes", || {
         let pair = Pair::new();
         let producer = pair.clone();

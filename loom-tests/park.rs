@@ -158,8 +158,8 @@ fn park_interrupt() {
 /// deadline would: news that comes at that moment is in the look that follows.
 #[test]
 fn park_interrupt_beside_event() {
-    check("park_interrupt_beside_event", None, || {
-        let desk = Desk::<1>::new();
+    check("park_interrupt_beside_event", 3, || {
+        let desk = Desk::<2>::new();
         let pipe = Pipe::new();
         pipe.interrupts(&desk);
         desk.notifiers();

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     domain::{Fatal, Local, Message},
     events::{Events, Signals},
-    task::Task,
+    task::{Task, shielded},
 };
 
 /// How many operations of one slice may succeed at once before the task has to give way.
@@ -71,7 +71,7 @@ impl Local {
             && let Some(uid) = self.shared.signals.pop()
         {
             signals += 1;
-            self.signal(uid);
+            shielded(|| self.signal(uid));
         }
         self.signalling.set(false);
         if letters == MAIL || signals == MAIL {
@@ -155,7 +155,7 @@ impl Local {
         self.signalling.set(true);
         let result = self.ask_events(|events| events.select(block, &cancelled, &mut signals));
         for uid in signals.drain() {
-            self.signal(uid);
+            shielded(|| self.signal(uid));
         }
         self.signalling.set(false);
         if let Some(Err(error)) = result {

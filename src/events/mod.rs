@@ -3,7 +3,8 @@
 //! The scheduler knows no file, socket or clock. A task that has to wait makes a [`Syscall`], hands
 //! its [`Uid`] to the domain's [`Events`], and suspends; once per quantum and before every park the
 //! domain calls [`Events::select`], which answers with the uids to resume. The default events of
-//! this crate (`system`) stand on this contract alone, and yours can stand in their place:
+//! this crate (`system`) stand on this contract alone, and yours can stand in their place, as these
+//! do. The tutorial is `examples/chat.rs`; [`conformance`] puts any events to the test.
 //!
 //! ```
 //! use std::{collections::BTreeSet, io, time::{Duration, Instant}};

@@ -22,6 +22,7 @@ impl<M> Inbox<M> {
     /// Any thread: leaves a wake for the task that `word` belongs to, unless one already lies there.
     pub(crate) fn wake(&self, word: &WakeWord, message: M) {
         if word.request() {
+            // W2.
             self.0.send(message);
         }
     }
@@ -46,7 +47,7 @@ impl WakeWord {
 
     /// Any thread: asks for a run; `true` if the caller must post the wake.
     fn request(&self) -> bool {
-        // ORDERING: release pairs with the acquire in `take`: what the waker did before is seen by
+        // W1. ORDERING: release pairs with the acquire in `take`: what the waker did before is seen by
         // the run, also when the wake of another is the one that lies in the inbox. Hence a swap,
         // never a load that skips it.
         !self.0.swap(true, Ordering::Release)
@@ -54,7 +55,7 @@ impl WakeWord {
 
     /// The domain: has found the wake; the task runs after this.
     pub(crate) fn take(&self) {
-        // ORDERING: acquire pairs with the release of every `request` since the last `take`.
+        // W3. ORDERING: acquire pairs with the release of every `request` since the last `take`.
         self.0.swap(false, Ordering::Acquire);
     }
 }

@@ -19,6 +19,7 @@ impl<T> Ready<T> {
 
     /// Any thread: pushes and wakes the owner if it is parked.
     pub(crate) fn send(&self, item: T) {
+        // R1, then R2: `notify` releases, and the owner's taking of the token acquires, what the push wrote.
         self.queue.push(item);
         self.parker.notify();
     }

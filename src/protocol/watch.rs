@@ -105,8 +105,7 @@ impl<P> Watch<P> {
 
     /// O3: OBSERVER -> FREE, unless stopped.
     fn give_up(&self) -> bool {
-        // ORDERING: release pairs with the acquire of whoever takes the poller next: `harvest`,
-        // `recall` or `take_back`.
+        // ORDERING: release pairs with the acquire in `harvest`: the domain may poll next.
         self.word.compare_exchange(OBSERVER, FREE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
@@ -116,18 +115,19 @@ impl<P> Watch<P> {
         self.word.compare_exchange(FREE, OBSERVER, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// The domain, dry: polls by itself if nobody does. `None` if the observer has the watch.
+    /// D2. The domain, dry: polls by itself if nobody does. `None` if the observer has the watch.
     pub(crate) fn harvest<R>(&self, poll: impl FnOnce(&mut P) -> R) -> Option<R> {
         // ORDERING: acquire pairs with the release in `give_up`.
         self.word.compare_exchange(FREE, DOMAIN, Ordering::Acquire, Ordering::Relaxed).ok()?;
         // SAFETY: the word is DOMAIN, and only the domain's thread, here, takes it from that.
         let result = self.poller.with_mut(|poller| poll(unsafe { &mut *poller }));
-        // ORDERING: release pairs with the acquire of whoever takes the poller next.
+        // ORDERING: release pairs with the acquire in `take_back`, and with that in `observe`, which
+        // finds what `recall` made of this.
         self.word.swap(FREE, Ordering::Release);
         Some(result)
     }
 
-    /// The domain, before it parks or when it has been busy for long: hands the watch to the
+    /// D3, D5. The domain, before it parks or when it has been busy for long: hands the watch to the
     /// observer if nobody has it.
     pub(crate) fn recall(&self) {
         // Relaxed: the domain touches nothing here, and a read-modify-write leaves the release of its
@@ -142,7 +142,7 @@ impl<P> Watch<P> {
         self.word.load(Ordering::Relaxed) == FREE
     }
 
-    /// The domain, at its end: nobody polls again. The caller then wakes the poller, in case the
+    /// D6. The domain, at its end: nobody polls again. The caller then wakes the poller, in case the
     /// observer blocks in it.
     pub(crate) fn stop(&self) {
         // Relaxed: the observer touches nothing of the domain's after STOP.

@@ -206,10 +206,11 @@ impl Events for System {
         match &mut self.mode {
             Mode::Observer(observer) => {
                 any |= self.timers.fire(signals);
-                if !block {
-                    observer.look(&mut self.found)?;
-                } else if !any {
+                if block && !any {
                     observer.look_around(&mut self.found)?;
+                } else {
+                    // Also when timers keep a domain from ever running dry.
+                    observer.look(&mut self.found)?;
                 }
                 apply(&mut self.found, &mut self.sources);
             }

@@ -1,9 +1,9 @@
 //! The task cell: a future, then its result, in one place.
 
 use std::{
-    any::Any,
     cell::RefCell,
     future::Future,
+    mem,
     panic::{AssertUnwindSafe, Location, catch_unwind},
     pin::Pin,
     rc::Rc,
@@ -189,7 +189,7 @@ where
     fn take(&self) -> Option<Result<F::Output, TaskError>> {
         let mut stage = self.stage.borrow_mut();
         match &*stage {
-            Stage::Result(_) => match std::mem::replace(&mut *stage, Stage::Gone) {
+            Stage::Result(_) => match mem::replace(&mut *stage, Stage::Gone) {
                 Stage::Result(result) => Some(result),
                 _ => None,
             },
@@ -207,12 +207,15 @@ fn catch<R>(run: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(run)).map_err(Panic::new)
 }
 
-/// Drops a result that nobody will see. A panic of its destructor is the task's own: the panic hook
-/// has reported it, and there is nobody to hand it to.
-pub(crate) fn discard<T>(value: T) {
-    if let Err(panic) = catch(|| drop(value)) {
-        let payload: Box<dyn Any + Send> = panic.into_payload();
-        // The payload's own destructor may panic as well; a third one is not chased.
-        let _ = catch(|| drop(payload));
+/// Runs what is the user's, and whose panic is nobody's result: the panic hook has reported it.
+pub(crate) fn shielded(run: impl FnOnce()) {
+    if let Err(panic) = catch(run) {
+        // The payload's own destructor may panic as well; its payload is not chased.
+        mem::forget(catch(|| drop(panic)));
     }
+}
+
+/// Drops what nobody will see.
+pub(crate) fn discard<T>(value: T) {
+    shielded(|| drop(value));
 }

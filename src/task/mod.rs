@@ -22,6 +22,6 @@ pub use self::{
 
 pub(crate) use self::{
     call::Called,
-    cell::{Joined, TaskCell},
+    cell::{Joined, TaskCell, shielded},
     node::{Ending, Node, Parent, Task},
 };

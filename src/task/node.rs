@@ -8,7 +8,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use crate::{domain::Shared, slots::Key, sync::Arc};
+use crate::{domain::Shared, slots::Key, sync::Arc, task::shielded};
 
 /// A task, or the near end of a call whose task lives on another domain.
 pub(crate) trait Task {
@@ -43,10 +43,7 @@ pub(crate) enum Parent {
     /// kept does not keep all ancestors, nor have them dropped one inside the other.
     Task(Weak<dyn Task>),
     /// A task of another domain, through its end of the call.
-    Caller {
-        domain: Arc<Shared>,
-        link: Key,
-    },
+    Caller { domain: Arc<Shared>, link: Key },
 }
 
 impl Parent {
@@ -157,7 +154,7 @@ impl Node {
         self.finished.set(true);
         let waiter = self.waiter.take();
         if let Some(waiter) = waiter {
-            waiter.wake();
+            shielded(|| waiter.wake());
         }
     }
 

@@ -15,7 +15,7 @@ use vigie::{
     Builder, Domain, Promise, PromiseState, TaskError, await_all, call, call_on, run, spawn, yield_now,
 };
 
-use crate::support::{Bomb, Drops, Gate, Log, Traced, each, on_drop, plain, turns, until};
+use crate::support::{Bomb, Drops, Gate, Log, MANY, Traced, each, on_drop, plain, turns, until};
 
 fn index() -> usize {
     Domain::current().unwrap().index()
@@ -437,6 +437,36 @@ fn calls_nest_and_come_back() {
         });
         assert_eq!(trail.unwrap(), [1, 2, 1]);
     });
+}
+
+/// A family of so many generations, each on another domain than the one before.
+fn generations(depth: usize, youngest: Gate) -> Promise<usize> {
+    call(move || -> Pin<Box<dyn Future<Output = usize>>> {
+        Box::pin(async move {
+            if depth == 0 {
+                youngest.open();
+                return pending().await;
+            }
+            generations(depth - 1, youngest).await.map_or(0, |below| below + 1)
+        })
+    })
+}
+
+#[test]
+fn many_generations_on_several_domains_are_cancelled() {
+    plain()
+        .run(async {
+            let reached = Gate::default();
+            let eldest = generations(MANY / 10, reached.clone());
+            reached.opened().await;
+            eldest.cancel().await;
+            // And by the end of the run.
+            let reached = Gate::default();
+            let eldest = generations(MANY / 10, reached.clone());
+            reached.opened().await;
+            mem::drop(eldest);
+        })
+        .unwrap();
 }
 
 #[test]

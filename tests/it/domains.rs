@@ -8,7 +8,11 @@ use std::{
 };
 
 use futures_lite::future::block_on;
-use vigie::{Builder, Domain, RunError, TaskError, TaskId, call, call_on, run, should_yield, spawn};
+use vigie::{
+    Builder, Domain, RunError, TaskError, TaskId, call, call_on,
+    events::{Events, Signals, Uid},
+    run, should_yield, spawn,
+};
 
 use crate::support::{Log, Shared, alone, each, eventually, on_drop, plain};
 
@@ -213,6 +217,31 @@ fn outside_of_a_run_nothing_starts() {
 }
 
 #[test]
+fn in_the_events_own_code_nothing_starts() {
+    struct Spawning(Log<TaskError>);
+
+    impl Events for Spawning {
+        fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> std::io::Result<()> {
+            self.0.push(block_on(spawn(async {})).unwrap_err());
+            self.0.push(block_on(call(async || ())).unwrap_err());
+            Ok(())
+        }
+    }
+
+    let log = Log::default();
+    let seen = log.clone();
+    plain()
+        .events(move |_| Ok(Spawning(log.clone())))
+        .run(async {
+            call(async || ()).await.unwrap();
+        })
+        .unwrap();
+    let seen = seen.take();
+    assert!(!seen.is_empty());
+    assert!(seen.iter().all(|error| matches!(error, TaskError::OutsideRuntime)), "{seen:?}");
+}
+
+#[test]
 fn a_task_may_block_on_a_foreign_executor() {
     plain()
         .run(async {
@@ -254,7 +283,7 @@ fn every_thread_has_ended_when_a_run_returns() {
     assert_eq!(Arc::strong_count(&alive), 1);
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn a_thousand_runs_leave_no_descriptor_and_no_thread() {
     use crate::support::proc;

@@ -9,9 +9,11 @@ use std::{
     collections::HashSet,
     future::{pending, poll_fn},
     io,
-    pin::pin,
+    panic::resume_unwind,
+    pin::{Pin, pin},
     rc::Rc,
-    task::{Poll, Waker},
+    sync::mpsc,
+    task::{Context, Poll, Waker},
     thread::{self, ThreadId},
     time::{Duration, Instant},
 };
@@ -165,6 +167,17 @@ fn of_domain(index: usize, log: &Log<Entry>) -> Vec<Entry> {
 
 fn domain(index: usize) -> Domain {
     Domain::all()[index]
+}
+
+/// Runs `test` on a thread of its own, so that a run which hangs is one test's failure.
+fn promptly<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
+    let (sender, receiver) = mpsc::channel();
+    let thread = thread::spawn(move || drop(sender.send(test())));
+    match receiver.recv_timeout(Duration::from_secs(60)) {
+        Ok(result) => result,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => resume_unwind(thread.join().unwrap_err()),
+    }
 }
 
 /// A task that suspends; its uid, once it has.
@@ -820,6 +833,35 @@ fn senders_that_outlive_the_run_are_inert() {
             assert!(events::with(|mailbox: &mut Mailbox| mailbox.received.is_empty()).unwrap());
         })
         .unwrap();
+}
+
+#[test]
+fn a_suspension_that_leaves_the_run_is_inert() {
+    let (builder, log) = probed();
+    let (mut syscall, suspended) = builder
+        .run(async {
+            let mut suspended = events::syscall().unwrap().suspend(|_| Ok(()));
+            assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut suspended).poll(cx))).await.is_pending());
+            (events::syscall().unwrap(), suspended)
+        })
+        .unwrap();
+    assert_eq!(told(&log), []);
+    // In another run its waker is that of a task there, and nothing ever wakes it.
+    let (builder, other) = probed();
+    builder
+        .run(async move {
+            let mut suspended = suspended;
+            for _ in 0..3 {
+                assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut suspended).poll(cx))).await.is_pending());
+                signals_are_read().await;
+            }
+            drop(suspended);
+            yield_now().await;
+        })
+        .unwrap();
+    assert_eq!(told(&other), [], "it is no uid of that run");
+    assert!(syscall.poll_signalled(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(syscall);
 }
 
 #[test]

@@ -825,7 +825,7 @@ fn a_task_is_live_until_its_descendants_have_finished() {
     assert!(TaskId::current().is_none());
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn finished_tasks_leave_no_memory_behind() {
     use crate::support::proc;

@@ -408,7 +408,7 @@ fn a_sleep_that_leaves_its_run_is_harmless() {
     });
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn timers_that_are_cancelled_leave_no_memory_behind() {
     use crate::support::proc;
@@ -434,7 +434,7 @@ fn timers_that_are_cancelled_leave_no_memory_behind() {
     });
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn a_program_that_only_sleeps_has_no_observer() {
     use crate::support::{eventually, proc};

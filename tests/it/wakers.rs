@@ -2,18 +2,21 @@
 
 use std::{
     cell::Cell,
-    future::{pending, poll_fn},
+    future::{Future, pending, poll_fn},
+    pin::Pin,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc,
     },
-    task::{Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     thread,
 };
 
-use vigie::{Domain, Promise, call, call_on, events, spawn, yield_now};
+use futures_lite::future::poll_once;
+
+use vigie::{Domain, Promise, PromiseState, call, call_on, events, spawn, yield_now};
 
 use crate::support::{Drops, Gate, Log, Shared, Traced, each, plain, turns, until};
 
@@ -335,4 +338,64 @@ fn wakes_between_domains_are_not_lost() {
             })
             .unwrap();
     });
+}
+
+/// What a careless bridge to another world does when that world has gone.
+struct Careless(Shared<usize>);
+
+impl Wake for Careless {
+    fn wake(self: Arc<Self>) {
+        *self.0.lock() += 1;
+        panic!("nobody listens any more");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_stops_nobody() {
+    plain()
+        .run(async {
+            let wakes = Shared::<usize>::default();
+            let body = {
+                let wakes = wakes.clone();
+                async move || {
+                    let waker = Waker::from(Arc::new(Careless(wakes)));
+                    let mut cx = Context::from_waker(&waker);
+                    // Woken by the end of a child, by that of a call, and by a signal.
+                    let (mut child, mut called) = (spawn(async { 1 }), call(async || 2));
+                    let mut syscall = events::syscall().unwrap();
+                    assert!(Pin::new(&mut child).poll(&mut cx).is_pending());
+                    assert!(Pin::new(&mut called).poll(&mut cx).is_pending());
+                    assert!(syscall.poll_signalled(&mut cx).is_pending());
+                    let (sender, uid) = (events::signal_sender().unwrap(), syscall.uid());
+                    thread::spawn(move || sender.send(uid)).join().unwrap();
+                    until(|| called.state() == PromiseState::Returned).await;
+                    poll_fn(|cx| syscall.poll_signalled(cx)).await;
+                    child.await.unwrap() + called.await.unwrap()
+                }
+            };
+            let there = call(body.clone());
+            assert_eq!(spawn(async move { body().await }).await.unwrap(), 3);
+            assert_eq!(there.await.unwrap(), 3);
+            assert_eq!(*wakes.lock(), 6);
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_promise_wakes_whoever_polled_it_last() {
+    plain()
+        .run(async {
+            let gate = Gate::default();
+            let theirs = gate.clone();
+            let mut task = spawn(async move { theirs.opened().await });
+            // Through other wakers first, each in the place of the one before.
+            for _ in 0..3 {
+                let waker = Waker::from(Arc::new(Careless(Shared::default())));
+                assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            assert!(poll_once(&mut task).await.is_none());
+            gate.open();
+            task.await.unwrap();
+        })
+        .unwrap();
 }

@@ -1,7 +1,7 @@
 //! The mutants: every non-relaxed ordering and every step of the protocols, each weakened or left
 //! out, and the obligations of the protocols' callers, broken in the models that keep them.
 //!
-//! `bound` is the least preemption bound at which the model catches the mutant, or 1.
+//! A mutant's `bound` is the least preemption bound, from 1 on, at which the model catches it.
 
 const PARK: &str = "src/protocol/park.rs";
 const READY: &str = "src/protocol/ready.rs";
@@ -17,8 +17,8 @@ const WATCH_MODEL: &str = "loom-tests/watch.rs";
 pub(crate) struct Mutant {
     pub(crate) name: &'static str,
     pub(crate) edits: Vec<Edit>,
-    pub(crate) model: &'static str,
-    pub(crate) bound: u32,
+    /// The models that have to catch it, each with the bound at which it does.
+    pub(crate) models: Vec<(&'static str, u32)>,
 }
 
 /// Replaces a text that is in `file` exactly once, not counting white space.
@@ -36,13 +36,20 @@ fn mutant(
     find: &'static str,
     put: &'static str,
 ) -> Mutant {
-    Mutant { name, edits: vec![Edit { file, find, put }], model, bound }
+    Mutant { name, edits: vec![Edit { file, find, put }], models: vec![(model, bound)] }
 }
 
 impl Mutant {
+    /// A further edit of the same file.
     fn and(mut self, find: &'static str, put: &'static str) -> Self {
         let file = self.edits[0].file;
         self.edits.push(Edit { file, find, put });
+        self
+    }
+
+    /// A further model that has to catch it.
+    fn also(mut self, model: &'static str, bound: u32) -> Self {
+        self.models.push((model, bound));
         self
     }
 }
@@ -185,7 +192,8 @@ fn park() -> Vec<Mutant> {
             PARK,
             FINISH,
             "self.word.swap(AWAKE, Ordering::Relaxed); }",
-        ),
+        )
+        .also("park::park_interrupt_beside_event", 1),
         mutant("finish-left-out", "park::park_token", 1, PARK, FINISH, "}"),
     ]
 }
@@ -244,7 +252,7 @@ fn inbox() -> Vec<Mutant> {
             "inbox::inbox_two_wakers",
             1,
             INBOX,
-            "if word.request() { self.0.send(message);",
+            "if word.request() { // W2. self.0.send(message);",
             "if word.request() {",
         ),
         mutant(
@@ -270,7 +278,8 @@ fn inbox() -> Vec<Mutant> {
             INBOX,
             REQUEST,
             "{ self.0.swap(true, Ordering::Release); true }",
-        ),
+        )
+        .also("inbox::inbox_completed", 1),
         mutant(
             "word-take-relaxed",
             "inbox::inbox_two_wakers",
@@ -349,7 +358,8 @@ fn watch() -> Vec<Mutant> {
             STAND_DOWN,
             "let parked = self.domain.notify();
             let down = watchman.stands_down() && self.give_up();",
-        ),
+        )
+        .also("watch::watch_busy", 3),
         mutant(
             "give-up-relaxed",
             "watch::watch_stands_down",
@@ -357,7 +367,9 @@ fn watch() -> Vec<Mutant> {
             WATCH,
             GIVE_UP,
             ".compare_exchange(OBSERVER, FREE, Ordering::Relaxed, Ordering::Relaxed).is_ok()",
-        ),
+        )
+        .also("watch::watch_busy", 2)
+        .also("watch::watch_mail", 2),
         mutant(
             "give-up-over-stop",
             "watch::watch_stop",
@@ -427,7 +439,9 @@ fn watch() -> Vec<Mutant> {
             WATCH,
             "self.word.swap(FREE, Ordering::Release);",
             "self.word.swap(FREE, Ordering::Relaxed);",
-        ),
+        )
+        .also("watch::watch_mail", 1)
+        .also("watch::watch_adaptive", 1),
         mutant(
             "harvest-end-left-out",
             "watch::watch_stands_down",
@@ -437,7 +451,16 @@ fn watch() -> Vec<Mutant> {
             "",
         ),
         // D3.
-        mutant("recall-no-notify", "watch::watch_stands_down", 1, WATCH, "self.observer.notify(); } }", "}}"),
+        mutant(
+            "recall-no-notify",
+            "watch::watch_stands_down",
+            1,
+            WATCH,
+            ".is_ok() { self.observer.notify(); }",
+            ".is_ok() {}",
+        )
+        .also("watch::watch_busy", 1)
+        .also("watch::watch_mail", 1),
         mutant(
             "recall-no-word",
             "watch::watch_stands_down",
@@ -511,9 +534,35 @@ fn stand_ins() -> Vec<Mutant> {
         mutant("sleeper-no-lock", "park::park_again", 1, STAND_IN, "drop(self.lock.lock().unwrap());", ""),
         // Stronger.
         mutant(
+            "queue-locked",
+            "litmus::litmus_flag_loses_wake",
+            1,
+            STAND_IN,
+            "tail: AtomicUsize, head: AtomicUsize,",
+            "lock: Mutex<()>, tail: AtomicUsize, head: AtomicUsize,",
+        )
+        .and("tail: AtomicUsize::new(0),", "lock: Mutex::new(()), tail: AtomicUsize::new(0),")
+        .and(
+            "let place = &self.places[self.tail",
+            "let _lock = self.lock.lock().unwrap();
+            let place = &self.places[self.tail",
+        )
+        .and(
+            "let head = self.head.load(Ordering::Relaxed); let place",
+            "let _lock = self.lock.lock().unwrap();
+            let head = self.head.load(Ordering::Relaxed); let place",
+        )
+        .and(
+            "let head = self.head.load(Ordering::Relaxed); self.places",
+            "let _lock = self.lock.lock().unwrap();
+            let head = self.head.load(Ordering::Relaxed); self.places",
+        )
+        .also("litmus::litmus_relaxed_token_overtakes", 1)
+        .also("litmus::litmus_push_hides_behind_push", 2),
+        mutant(
             "queue-fenced",
             "litmus::litmus_flag_loses_wake",
-            8,
+            1,
             STAND_IN,
             "place.full.store(true, Ordering::Release);",
             "place.full.store(true, Ordering::Release);
@@ -525,8 +574,8 @@ fn stand_ins() -> Vec<Mutant> {
         ),
         mutant(
             "queue-always-newest",
-            "litmus::litmus_relaxed_token_overtakes_push",
-            8,
+            "litmus::litmus_relaxed_token_overtakes",
+            1,
             STAND_IN,
             "if !place.full.load(Ordering::Acquire) {",
             "if !place.full.fetch_or(false, Ordering::AcqRel) {",

@@ -20,7 +20,7 @@ use vigie::{
     spawn,
 };
 
-use super::{Entry, Probe, domain, probed, tell};
+use super::{Entry, Probe, domain, probed, promptly, tell};
 use crate::support::{Drops, Gate, Log, Traced};
 
 /// Counts threads that were started, and bodies of threads that have ended.
@@ -44,6 +44,10 @@ fn counted(builder: Builder) -> (Builder, Arc<(AtomicUsize, AtomicUsize)>) {
 /// A run on which every domain has tasks that would sleep for ever, and then `fail` is called on `at`.
 /// Sees to it that all of it is taken down; returns how the run ended.
 fn taken_down(at: usize, fail: fn(&mut Probe)) -> thread::Result<io::Result<()>> {
+    promptly(move || taken_down_here(at, fail))
+}
+
+fn taken_down_here(at: usize, fail: fn(&mut Probe)) -> thread::Result<io::Result<()>> {
     let (builder, log) = probed();
     let (builder, threads) = counted(builder);
     let drops = Drops::default();
@@ -223,7 +227,7 @@ fn the_last_select_of_a_domain_may_fail_too() {
 }
 
 #[test]
-fn events_fail_while_others_are_asleep_on_the_systems_own_terms() {
+fn events_fail_while_others_are_asleep_for_an_hour() {
     /// Sleeps for an hour wherever it can.
     struct Sleepy(bool);
 
@@ -239,13 +243,14 @@ fn events_fail_while_others_are_asleep_on_the_systems_own_terms() {
 
     for at in 0..3 {
         let builder = Builder::new().extra_domains(2).events(|_| Ok(Sleepy(false)));
-        let ended = builder.run(async move {
+        let main = move || async move {
             let sleep = || async { events::syscall().unwrap().suspend(|_| Ok(())).await };
             let fail = || async { events::with(|sleepy: &mut Sleepy| sleepy.0 = true) };
             let _elsewhere = [1, 2].map(|index| call_on(domain(index), sleep));
             let _failing = if at == 0 { spawn(fail()) } else { call_on(domain(at), fail) };
             sleep().await.unwrap();
-        });
+        };
+        let ended = promptly(move || builder.run(main()));
         assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

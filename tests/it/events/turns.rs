@@ -19,7 +19,7 @@ use vigie::{
     should_yield, spawn, yield_if_needed, yield_now,
 };
 
-use super::{Entry, Note, Select, domain, of_domain, probed, signals_are_read, suspended, tell};
+use super::{Entry, Note, Select, domain, of_domain, probed, promptly, signals_are_read, suspended, tell};
 use crate::support::{Gate, Log, Shared, each, until};
 
 #[test]
@@ -184,6 +184,10 @@ fn once_blocked(bell: &Arc<Bell>, then: impl FnOnce() + Send + 'static) -> threa
 
 #[test]
 fn a_domain_that_blocks_is_interrupted_by_whatever_has_news() {
+    promptly(interrupted_by_whatever_has_news);
+}
+
+fn interrupted_by_whatever_has_news() {
     let (builder, bells) = blocking();
     builder
         .run(async move {
@@ -222,6 +226,10 @@ fn a_domain_that_blocks_is_interrupted_by_whatever_has_news() {
 
 #[test]
 fn interrupts_merge_and_never_reach_a_domain_that_computes() {
+    promptly(interrupts_merge);
+}
+
+fn interrupts_merge() {
     const MANY: usize = 100_000;
     let (builder, bells) = blocking();
     let ours = bells.clone();
