@@ -166,7 +166,7 @@ impl Local {
     fn count_busy_tick(&self) {
         let ticks = self.busy_ticks.get() + 1;
         self.busy_ticks.set(ticks);
-        if ticks % BUSY_TICKS == 0 {
+        if ticks.is_multiple_of(BUSY_TICKS) {
             self.ask_events(|events| events.busy());
         }
     }
@@ -178,7 +178,7 @@ impl Local {
         }
         let asked = self.asked.get().wrapping_add(1);
         self.asked.set(asked);
-        asked % BUSY_ASKED == 0 && self.ask_events(|events| events.busy()).unwrap_or(false)
+        asked.is_multiple_of(BUSY_ASKED) && self.ask_events(|events| events.busy()).unwrap_or(false)
     }
 
     /// Calls the events, unless there are none, or none any more, or they are in use up the stack.

@@ -256,7 +256,7 @@ impl Spinner {
             return true;
         }
         self.parks += 1;
-        self.parks % PARKS_BETWEEN_SPINS == 0
+        self.parks.is_multiple_of(PARKS_BETWEEN_SPINS)
     }
 
     fn learn(&mut self, lucky: bool) {

@@ -98,19 +98,6 @@ impl<T: AsFd> Source<T> {
         })
     }
 
-    /// Has the task woken when the source is ready, without an operation: ready at once if it may be.
-    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
-        let done = events::with(|system: &mut System| {
-            let token = self.register(system)?;
-            Ok(system.sources.poll_ready(token, direction, cx.waker()))
-        });
-        match done {
-            Ok(Ok(polled)) => polled.map(Ok),
-            Ok(Err(error)) => Poll::Ready(Err(error)),
-            Err(error) => Poll::Ready(Err(error.into())),
-        }
-    }
-
     fn try_io<R>(
         &self,
         system: &mut System,
