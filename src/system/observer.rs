@@ -18,15 +18,13 @@ use crate::{
 };
 
 /// How long a domain that runs dry looks for news before it parks.
-const SPIN: Duration = Duration::from_micros(8);
+const SPIN: Duration = Duration::from_micros(4);
 /// Spins that may be in vain, in a row, before the domain parks without one for a while.
 const VAIN_SPINS: u32 = 8;
 /// Parks without a spin until the next one is tried.
 const PARKS_BETWEEN_SPINS: u32 = 16;
-/// Batches that follow each other closely, in a row, before the observer stands down.
+/// Batches that find the domain awake, in a row, before the observer stands down.
 const PATIENCE: u32 = 4;
-/// What closely means.
-const CLOSE: Duration = Duration::from_micros(100);
 /// The same after it has been recalled again and again before long.
 const MAX_PATIENCE: u32 = 64;
 /// Harvests by the domain that make it worthwhile to have stood down.
@@ -43,7 +41,9 @@ pub(super) struct Observer {
     domain: SignalSender,
     news: ReadySender<News>,
     always: bool,
-    spinner: Spinner,
+    /// Whether it pays to look around while nobody polls, and while the observer does.
+    unwatched: Spinner,
+    watched: Spinner,
     /// Harvests by the domain since the watch was last free.
     harvests: u32,
 }
@@ -69,7 +69,8 @@ impl Observer {
             domain,
             news,
             always,
-            spinner: Spinner::new(),
+            unwatched: Spinner::new(),
+            watched: Spinner::new(),
             harvests: 0,
         }
     }
@@ -85,8 +86,7 @@ impl Observer {
             hints: self.hints.clone(),
             always: self.always,
             polled: Vec::new(),
-            last: Instant::now(),
-            close: 0,
+            awake: 0,
             patience: PATIENCE,
             recalled: false,
         };
@@ -111,7 +111,8 @@ impl Observer {
         if !found.is_empty() {
             return Ok(());
         }
-        if self.spinner.spins() {
+        let unwatched = self.watch.is_free();
+        if self.spinner(unwatched).spins() {
             let end = Instant::now() + SPIN;
             let mut lucky = false;
             while !lucky && Instant::now() < end {
@@ -119,9 +120,13 @@ impl Observer {
                 self.harvest(found)?;
                 lucky = !found.is_empty() || self.domain.is_notified();
             }
-            self.spinner.learn(lucky);
+            self.spinner(unwatched).learn(lucky);
         }
         Ok(())
+    }
+
+    fn spinner(&mut self, unwatched: bool) -> &mut Spinner {
+        if unwatched { &mut self.unwatched } else { &mut self.watched }
     }
 
     /// Leaves the watch to the observer. Always before a park: a parked domain has its observer in the
@@ -192,9 +197,8 @@ struct Keeper {
     hints: Arc<Hints>,
     always: bool,
     polled: Polled,
-    /// When the last batch came, and how many have come closely.
-    last: Instant,
-    close: u32,
+    /// Batches in a row that found the domain awake.
+    awake: u32,
     /// How many of them it takes to stand down.
     patience: u32,
     /// Has the watch been given up since `patience` was last judged?
@@ -219,18 +223,17 @@ impl Watchman<Box<dyn Poller>> for Keeper {
             let worthwhile = self.hints.harvests.load(Ordering::Relaxed) >= WORTHWHILE;
             self.patience = if worthwhile { PATIENCE } else { (self.patience * 2).min(MAX_PATIENCE) };
         }
-        let now = Instant::now();
-        let close = now - std::mem::replace(&mut self.last, now) < CLOSE;
-        self.close = if close { self.close + 1 } else { 0 };
-        let down = self.close >= self.patience && !self.hints.busy.load(Ordering::Relaxed);
+        let down = self.awake >= self.patience && !self.hints.busy.load(Ordering::Relaxed);
         if down {
-            self.close = 0;
+            self.awake = 0;
             self.recalled = true;
         }
         down
     }
 
-    fn found(&mut self, _parked: bool) {}
+    fn found(&mut self, parked: bool) {
+        self.awake = if parked { 0 } else { self.awake.saturating_add(1) };
+    }
 }
 
 /// Whether it pays to look around before a park: only where another processor can bring news

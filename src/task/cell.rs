@@ -115,12 +115,7 @@ where
             Err(TaskError::Panicked(_)) => Ending::Panicked,
             _ => ending,
         };
-        if self.node.is_cancelled() {
-            // Nobody can ask for it any more.
-            discard(result);
-        } else {
-            *self.stage.borrow_mut() = Stage::Result(result);
-        }
+        *self.stage.borrow_mut() = Stage::Result(result);
         ending
     }
 }
@@ -159,7 +154,7 @@ where
 
     fn publish(&self) {
         if self.node.is_cancelled() {
-            // It returned before its children did, and was cancelled in between.
+            // Nobody can ask for it any more.
             discard(self.take());
         } else if let Some(call) = &self.call
             && let Some(result) = self.take()

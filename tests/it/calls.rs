@@ -165,6 +165,36 @@ fn calls_queued_while_the_target_is_busy_start_in_order() {
 }
 
 #[test]
+fn a_call_queues_behind_the_tasks_that_are_there() {
+    plain()
+        .run(async {
+            let (log, ready) = (Log::default(), Gate::default());
+            let (go, gone) = mpsc::channel::<()>();
+            let (theirs, started) = (log.clone(), ready.clone());
+            let first = call_on(domain(1), async move || {
+                let tasks: Vec<_> = (0..10)
+                    .map(|_| {
+                        let log = theirs.clone();
+                        spawn(async move { log.push("task") })
+                    })
+                    .collect();
+                started.open();
+                // The second comes while they wait for their turn.
+                let _ = gone.recv();
+                await_all(tasks).await.unwrap();
+            });
+            ready.opened().await;
+            let theirs = log.clone();
+            let second = call_on(domain(1), async move || theirs.push("call"));
+            drop(go);
+            first.await.unwrap();
+            second.await.unwrap();
+            assert_eq!(log.take(), [vec!["task"; 10], vec!["call"]].concat());
+        })
+        .unwrap();
+}
+
+#[test]
 fn calls_of_several_callers_keep_each_callers_order() {
     plain()
         .extra_domains(3)

@@ -3,7 +3,7 @@
 use std::{
     cell::Cell,
     future::poll_fn,
-    io,
+    io::{self, Read, Write},
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
@@ -11,9 +11,11 @@ use std::{
     time::Duration,
 };
 
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use vigie::{
     call,
     events::{self, Events, SignalSender, Signals, Uid, charged},
+    net::TcpStream,
     should_yield, spawn, yield_if_needed, yield_now,
 };
 
@@ -125,6 +127,57 @@ fn neither_timers_nor_tasks_starve_the_others() {
                 assert!(ticks >= 300 && slept >= 300, "{ticks} turns, {slept} sleeps");
                 sleeping.cancel().await;
                 ticking.cancel().await;
+            })
+            .unwrap();
+    });
+}
+
+/// Bytes to and fro, between a task and a peer beside the domains.
+async fn ping_pong(rounds: usize) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let peer = thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        let mut byte = [0];
+        while peer.read_exact(&mut byte).is_ok() {
+            peer.write_all(&byte).unwrap();
+        }
+    });
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let mut byte = [0];
+    for _ in 0..rounds {
+        stream.write_all(&[7]).await.unwrap();
+        stream.read_exact(&mut byte).await.unwrap();
+    }
+    drop(stream);
+    peer.join().unwrap();
+}
+
+#[test]
+fn sources_are_heard_though_tasks_are_always_ready() {
+    each(|builder| {
+        builder
+            .run(async {
+                let (_, ticking) = ticker();
+                ping_pong(300).await;
+                ticking.cancel().await;
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn sources_are_heard_though_timers_are_always_due() {
+    each(|builder| {
+        builder
+            .run(async {
+                let sleeping = spawn(async {
+                    loop {
+                        vigie::time::sleep(Duration::ZERO).await.unwrap();
+                    }
+                });
+                ping_pong(300).await;
+                sleeping.cancel().await;
             })
             .unwrap();
     });

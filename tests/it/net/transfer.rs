@@ -144,7 +144,14 @@ fn vectored_writes_and_reads_move_every_byte_in_order() {
         let total = if slice < 10 { 20_000 } else { 1 << 20 };
         each(move |builder| {
             let ran = builder.run(async move {
-                let (mut stream, peer) = narrow_pair();
+                let (mut stream, mut peer) = narrow_pair();
+                let mut go = [0; 8];
+                let write = async {
+                    turns(3).await;
+                    peer.write_all(b"go").unwrap();
+                };
+                // It is watched from here on: what it is ready for counts.
+                assert_eq!(soon(zip(stream.read(&mut go), write)).await.0.unwrap(), 2);
                 let peer = beside(move || {
                     let mut all = Vec::new();
                     (&peer).read_to_end(&mut all)?;
