@@ -41,13 +41,16 @@ measure() { # name pid
 }
 
 for events in ${1:-observer always pipe}; do
+    : >"$work/out"
     "$bin/echo" --listen 127.0.0.1:0 --events "$events" --domains 8 >"$work/out" &
     pids+=($!)
     until address=$(sed -n 's/^listening on //p' "$work/out") && [[ -n $address ]]; do sleep 0.02; done
+    : >"$work/clients"
     "$bin/idle" --connect "$address" --connections 1000 >"$work/clients" &
     pids+=($!)
     until grep -q connected "$work/clients"; do sleep 0.02; done
     measure "$events, 1000 idle connections" "${pids[0]}"
+    : >"$work/idle"
     "$bin/idle" --events "$events" --domains 8 >"$work/idle" &
     pids+=($!)
     until grep -q waiting "$work/idle"; do sleep 0.02; done

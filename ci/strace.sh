@@ -13,6 +13,7 @@ work=$(mktemp -d)
 server=
 trap '[[ -z $server ]] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
 for events in observer always pipe; do
+    : >"$work/out" # not the address of the server before
     "$echo" --listen 127.0.0.1:0 --events $events >"$work/out" &
     server=$!
     until address=$(sed -n 's/^listening on //p' "$work/out") && [[ -n $address ]]; do sleep 0.02; done

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use crate::{
     domain::{Fatal, Message, Shared, run_queue::RunQueue},
     error::TaskError,
-    events::{Events, Suspensions, Uid},
+    events::{Events, Interrupt, Suspensions, Uid},
     slots::{Key, Slots},
     sync::Arc,
     task::{Ending, Node, Parent, Task},
@@ -51,8 +51,8 @@ pub(crate) struct Local {
     /// Uids to tell the next `select`.
     pub(crate) cancelled: RefCell<Vec<Uid>>,
     pub(crate) events: RefCell<Option<Box<dyn Events>>>,
-    /// Do the events block in `select`?
-    pub(super) interruptible: Cell<bool>,
+    /// How others end a `select` that blocks; none if the events never do.
+    pub(super) interrupt: RefCell<Option<Arc<Interrupt>>>,
 
     /// Is what wakes tasks now news from outside of the domain?
     pub(super) signalling: Cell<bool>,
@@ -80,10 +80,15 @@ impl Local {
     ) -> Self {
         let index = shared.domain().index() as u64;
         let rng = setting.seed.map(|seed| Rng::with_seed(seed ^ index.rotate_left(32)));
-        let interrupt = events.as_ref().and_then(|events| events.interrupt());
-        let interruptible = interrupt.is_some();
-        if let Some(interrupt) = interrupt {
-            shared.parker.set_interrupt(interrupt);
+        let interrupt = events.as_ref().and_then(|events| events.interrupt()).map(Arc::new);
+        if let Some(interrupt) = &interrupt {
+            // Not owned there: whatever names the domain may outlive it, and must not keep a pipe open.
+            let interrupt = Arc::downgrade(interrupt);
+            shared.parker.set_interrupt(Box::new(move || {
+                if let Some(interrupt) = interrupt.upgrade() {
+                    interrupt();
+                }
+            }));
         }
         Self {
             shared,
@@ -97,7 +102,7 @@ impl Local {
             suspensions: RefCell::new(Suspensions::new()),
             cancelled: RefCell::default(),
             events: RefCell::new(events),
-            interruptible: Cell::new(interruptible),
+            interrupt: RefCell::new(interrupt),
             signalling: Cell::new(false),
             budget: Cell::new(0),
             asked: Cell::new(0),

@@ -121,7 +121,7 @@ impl Local {
         self.asked.set(0);
         self.busy_ticks.set(0);
         let parker = &self.shared.parker;
-        if self.interruptible.get() {
+        if self.interrupt.borrow().is_some() {
             if parker.prepare() {
                 self.select_once(true);
                 parker.finish();
@@ -204,8 +204,8 @@ impl Local {
     /// `failure`, or else what went wrong here.
     fn finalise_into(&self, failure: Option<Fatal>) {
         let events = self.events.take();
-        self.interruptible.set(false);
         let finalised = catch_unwind(AssertUnwindSafe(|| {
+            drop(self.interrupt.take());
             let Some(mut events) = events else { return Ok(()) };
             let mut result = Ok(());
             if failure.is_none() {

@@ -15,7 +15,7 @@ use vigie::{
     Builder, Domain, Promise, PromiseState, TaskError, await_all, call, call_on, run, spawn, yield_now,
 };
 
-use crate::support::{Bomb, Drops, Gate, Log, MANY, Traced, each, on_drop, plain, turns, until};
+use crate::support::{Bomb, Drops, Gate, Log, MANY, Traced, each, on_drop, plain, rounds, turns, until};
 
 fn index() -> usize {
     Domain::current().unwrap().index()
@@ -281,7 +281,7 @@ fn the_result_of_a_call_is_dropped_once() {
             assert_eq!(drops.take(), [("result", here)], "cancelled after the end");
 
             // Cancelled at all sorts of moments: there is a result or there is none.
-            for round in 0..200 {
+            for round in 0..rounds(200) {
                 let made = Log::default();
                 let (theirs, drops_there) = (made.clone(), drops.clone());
                 let promise = call(async move || {
@@ -505,7 +505,7 @@ fn no_result_is_slept_through() {
     each(|builder| {
         builder
             .run(async {
-                for n in 0..2000 {
+                for n in 0..rounds(2000) {
                     assert_eq!(call(async move || n + 1).await.unwrap(), n + 1);
                 }
             })
@@ -523,7 +523,7 @@ fn domain_0_reads_its_inbox_though_its_queue_never_empties() {
                         yield_now().await;
                     }
                 });
-                for n in 0..100 {
+                for n in 0..rounds(100) {
                     assert_eq!(call(async move || n).await.unwrap(), n);
                 }
                 endless.cancel().await;
@@ -536,8 +536,7 @@ fn domain_0_reads_its_inbox_though_its_queue_never_empties() {
 fn many_calls_at_once_come_back() {
     plain()
         .run(async {
-            let count = if cfg!(miri) { 20 } else { 10_000 };
-            let calls: Vec<_> = (0..count)
+            let calls: Vec<_> = (0..MANY / 10)
                 .map(|n| {
                     call(async move || {
                         let twice = call(async move || 2 * n);
@@ -554,7 +553,7 @@ fn many_calls_at_once_come_back() {
 
 #[test]
 fn a_call_whose_promise_is_dropped_is_waited_for_by_the_run() {
-    for _ in 0..20 {
+    for _ in 0..rounds(20) {
         let log = Log::default();
         let seen = log.clone();
         plain()

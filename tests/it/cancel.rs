@@ -289,7 +289,7 @@ fn other_tasks_run_while_a_cancellation_waits() {
                 let there = started.clone();
                 let slow = call(move || async move {
                     // Its end takes until somebody says so, and its thread with it.
-                    let _end = on_drop(move || drop(released.recv()));
+                    let _end = on_drop(move || assert!(released.recv().is_err()));
                     there.open();
                     pending::<()>().await;
                 });
@@ -332,7 +332,7 @@ fn the_canceller_sleeps_while_it_waits() {
             let slow = call(move || async move {
                 let _end = on_drop(move || {
                     *entered.lock() = true;
-                    drop(released.recv());
+                    assert!(released.recv().is_err());
                 });
                 there.open();
                 pending::<()>().await;
@@ -426,7 +426,7 @@ fn a_whole_subtree_over_three_domains_has_stopped_when_cancel_returns() {
             }
             pending::<()>().await;
         };
-        if depth % 2 == 0 { call(body) } else { spawn(body()) }
+        if depth.is_multiple_of(2) { call(body) } else { spawn(body()) }
     }
     // 1 + 3 + 9 + 27 of the tree, and one more of each that has children.
     const NODES: usize = 40 + 13;

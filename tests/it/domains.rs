@@ -9,8 +9,8 @@ use std::{
 
 use futures_lite::future::block_on;
 use vigie::{
-    Builder, Domain, RunError, TaskError, TaskId, call, call_on,
-    events::{Events, Signals, Uid},
+    Domain, RunError, TaskError, TaskId, call, call_on,
+    events::{Events, Signals, Uid, signal_sender},
     run, should_yield, spawn,
 };
 
@@ -246,11 +246,12 @@ fn a_task_may_block_on_a_foreign_executor() {
     plain()
         .run(async {
             // Its children are the task's; what they need of this domain waits until it gives way.
-            let child = block_on(async {
+            let mut child = None;
+            block_on(async {
                 futures_lite::future::yield_now().await;
-                spawn(async { 1 })
+                child = Some(spawn(async { 1 }));
             });
-            assert_eq!(child.await.unwrap(), 1);
+            assert_eq!(child.unwrap().await.unwrap(), 1);
         })
         .unwrap();
 }
@@ -313,5 +314,33 @@ fn a_thousand_runs_leave_no_descriptor_and_no_thread() {
         // A thread that was joined is still listed for a moment.
         let now = || (proc::descriptors(), proc::threads().len());
         assert!(eventually(|| now() == before), "{:?} after {before:?}", now());
+    });
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn wakers_that_outlive_their_run_keep_no_descriptor_open() {
+    use crate::support::proc;
+    use std::{future::poll_fn, task::Poll};
+
+    alone("domains::wakers_that_outlive_their_run_keep_no_descriptor_open", || {
+        let before = proc::descriptors();
+        let kept = Log::default();
+        each(|builder| {
+            for _ in 0..10 {
+                let there = kept.clone();
+                let keep = async move || {
+                    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+                    there.push((waker, signal_sender().unwrap()));
+                };
+                let builder = builder.clone();
+                builder.run(async move { call(keep.clone()).await.map(|()| keep).unwrap()().await }).unwrap();
+            }
+        });
+        assert_eq!(proc::descriptors(), before);
+        for (waker, sender) in kept.take() {
+            waker.wake();
+            sender.wake();
+        }
     });
 }

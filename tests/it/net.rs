@@ -2,7 +2,10 @@
 
 mod accept;
 mod connect;
+mod ends;
 mod moving;
+#[cfg(target_os = "linux")]
+mod residue;
 mod transfer;
 mod waiting;
 
@@ -10,13 +13,15 @@ use std::{
     future::Future,
     io,
     net::{self, SocketAddr},
+    rc::Rc,
     sync::OnceLock,
     thread,
     time::Duration,
 };
 
+use futures_lite::AsyncReadExt;
 use socket2::{Domain, SockRef, Socket, Type};
-use vigie::{net::TcpStream, time::timeout};
+use vigie::{Promise, net::TcpStream, spawn, time::timeout};
 
 /// A connection: one end the library's, not watched by any domain yet, the other the system's.
 fn pair() -> (TcpStream, net::TcpStream) {
@@ -27,12 +32,6 @@ fn pair() -> (TcpStream, net::TcpStream) {
     peer.set_nodelay(true).unwrap();
     stream.set_nodelay(true).unwrap();
     (TcpStream::from_std(stream).unwrap(), peer)
-}
-
-/// A connection with both ends the library's.
-fn both_ends() -> (TcpStream, TcpStream) {
-    let (here, there) = pair();
-    (here, TcpStream::from_std(there).unwrap())
 }
 
 /// A connection that holds little on its way.
@@ -68,6 +67,16 @@ fn deaf() -> (Socket, SocketAddr) {
     socket.bind(&any.into()).unwrap();
     let addr = socket.local_addr().unwrap().as_socket().unwrap();
     (socket, addr)
+}
+
+/// A task that reads once, at most eight bytes.
+fn reader(stream: &Rc<TcpStream>) -> Promise<io::Result<Vec<u8>>> {
+    let stream = stream.clone();
+    spawn(async move {
+        let mut buf = [0; 8];
+        let count = (&*stream).read(&mut buf).await?;
+        Ok(buf[..count].to_vec())
+    })
 }
 
 /// The output of what must not hang. Nothing depends on the time but how soon a failure shows.

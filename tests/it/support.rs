@@ -38,6 +38,11 @@ pub(crate) fn plain() -> Builder {
 /// So many that what is quadratic, recursive or never let go shows.
 pub(crate) const MANY: usize = if cfg!(miri) { 50 } else { 100_000 };
 
+/// So often that a rare moment is met.
+pub(crate) const fn rounds(count: usize) -> usize {
+    if cfg!(miri) { count / 100 + 2 } else { count }
+}
+
 /// A value that can be shared with tasks of any domain, and with destructors.
 #[derive(Debug, Default)]
 pub(crate) struct Shared<T>(Arc<Mutex<T>>);

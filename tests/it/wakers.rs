@@ -18,7 +18,7 @@ use futures_lite::future::poll_once;
 
 use vigie::{Domain, Promise, PromiseState, call, call_on, events, spawn, yield_now};
 
-use crate::support::{Drops, Gate, Log, Shared, Traced, each, plain, turns, until};
+use crate::support::{Drops, Gate, Log, MANY, Shared, Traced, each, plain, rounds, turns, until};
 
 /// The waker of the current task.
 async fn own_waker() -> Waker {
@@ -49,7 +49,8 @@ fn a_wake_is_one_poll_and_many_before_it_are_one_too() {
             for round in 2..5 {
                 for _ in 0..10 {
                     waker.wake_by_ref();
-                    waker.clone().wake();
+                    let again = waker.clone();
+                    again.wake();
                 }
                 turns(5).await;
                 assert_eq!(polls.get(), round);
@@ -178,7 +179,7 @@ fn a_waker_keeps_no_future_alive() {
 
 #[test]
 fn a_future_is_dropped_on_its_domain_though_its_last_waker_is_elsewhere() {
-    for _ in 0..50 {
+    for _ in 0..rounds(50) {
         let drops = Drops::default();
         let dropped = drops.clone();
         let (sender, receiver) = mpsc::channel::<Waker>();
@@ -212,7 +213,7 @@ fn a_future_is_dropped_on_its_domain_though_its_last_waker_is_elsewhere() {
 #[test]
 fn of_many_wakes_from_many_threads_none_is_lost() {
     const THREADS: usize = 4;
-    let wakes: u64 = if cfg!(miri) { 20 } else { 25_000 };
+    let wakes = rounds(25_000) as u64;
     each(|builder| {
         let counters: Arc<[AtomicU64; THREADS]> = Arc::default();
         let seen: Arc<[AtomicU64; THREADS]> = Arc::default();
@@ -267,7 +268,7 @@ fn many_interrupts_of_a_busy_domain_block_nobody() {
                 started.opened().await;
                 let (sender, waker) = sender.lock().take().unwrap();
                 let thread = thread::spawn(move || {
-                    for _ in 0..100_000 {
+                    for _ in 0..MANY {
                         sender.wake();
                         waker.wake_by_ref();
                     }
@@ -288,7 +289,7 @@ fn many_interrupts_of_an_idle_domain_block_nobody() {
             .run(async {
                 let sender = call(async || events::signal_sender().unwrap()).await.unwrap();
                 let thread = thread::spawn(move || {
-                    for _ in 0..20_000 {
+                    for _ in 0..MANY / 5 {
                         sender.wake();
                     }
                 });
@@ -304,7 +305,7 @@ fn many_interrupts_of_an_idle_domain_block_nobody() {
 fn wakes_between_domains_are_not_lost() {
     // Two tasks of two domains hand a token to and fro through wakers alone.
     each(|builder| {
-        let rounds = if cfg!(miri) { 10 } else { 5_000 };
+        let rounds = rounds(5_000) as u64;
         builder
             .run(async move {
                 let slots = Shared::<(u64, [Option<Waker>; 2])>::default();
