@@ -42,8 +42,9 @@
 //! # Fairness
 //!
 //! At each tick a domain first runs the tasks that news from outside has resumed, one slice each, and
-//! then one quantum of the others ([`Builder::quanta`], one task by default). So an event waits for one
-//! slice of computation at the most, and a flood of events leaves the others one quantum a round. A
+//! then one quantum of the others ([`Builder::quanta`], one task by default). So an event waits for the
+//! events before it and for one slice of the others, however many of those are ready; and a flood of
+//! events leaves the others one quantum a round. A
 //! slice ends when the task is pending, or when 32 operations in a row have succeeded at once
 //! ([`events::charged`]). A long computation asks [`should_yield`].
 //!
@@ -58,10 +59,7 @@
 //! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
 //! `system`, `time` and `net`. Without either a run has the events that it is given.
 
-#![cfg_attr(
-    vigie_loom,
-    allow(dead_code, unused_imports, reason = "the models use what the library uses")
-)]
+#![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
 // Always: what loom drives.
 mod protocol;

@@ -64,8 +64,10 @@ impl Future for Sleep {
     type Output = Result<(), EventsError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some((syscall, _)) = &mut self.timer {
-            return syscall.poll_signalled(cx).map(Ok);
+        match &mut self.timer {
+            Some((syscall, _)) if syscall.is_here() => return syscall.poll_signalled(cx).map(Ok),
+            // Carried out of the run that it was started in: a new timer, or the error, is due here.
+            started => *started = None,
         }
         let mut syscall = match events::syscall() {
             Ok(syscall) => syscall,

@@ -18,6 +18,9 @@ use crate::{
     task::{Ending, Node, Parent, Task},
 };
 
+/// How many operations of one slice may succeed at once before the task has to give way.
+pub(super) const BUDGET: u32 = 32;
+
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
 }
@@ -220,6 +223,8 @@ impl Local {
                 continue;
             }
             let before = self.current.replace(Some(task.clone()));
+            // Its destructors may still try to write a last word.
+            self.budget.set(BUDGET);
             let ended = task.cancel();
             self.current.replace(before);
             if let Some(ending) = ended {

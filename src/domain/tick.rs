@@ -8,13 +8,11 @@ use std::{
 };
 
 use crate::{
-    domain::{Fatal, Local, Message},
+    domain::{Fatal, Local, Message, local::BUDGET},
     events::{Events, Signals},
     task::{Task, shielded},
 };
 
-/// How many operations of one slice may succeed at once before the task has to give way.
-const BUDGET: u32 = 32;
 /// How many messages, and how many signals, are read before tasks run again.
 const MAIL: usize = 1024;
 /// Ticks without running dry after which the events hear of it, and again after as many.
@@ -164,7 +162,7 @@ impl Local {
     }
 
     fn count_busy_tick(&self) {
-        let ticks = self.busy_ticks.get() + 1;
+        let ticks = self.busy_ticks.get().wrapping_add(1);
         self.busy_ticks.set(ticks);
         if ticks.is_multiple_of(BUSY_TICKS) {
             self.ask_events(|events| events.busy());
@@ -241,7 +239,7 @@ impl Local {
 
     /// Domain 0: ends the run before its time by cancelling the main task. The first reason counts.
     fn abandon(&self, fatal: Fatal) {
-        self.fatal.borrow_mut().get_or_insert(fatal);
+        self.keep_first(fatal);
         let root = self.root.borrow().clone();
         if let Some(root) = root {
             self.doom(root);
@@ -252,10 +250,20 @@ impl Local {
     pub(crate) fn take_fatal(&self) -> Option<Fatal> {
         while let Some(message) = self.shared.inbox.next() {
             if let Message::Fatal(fatal) = message {
-                self.fatal.borrow_mut().get_or_insert(fatal);
+                self.keep_first(fatal);
             }
         }
         self.fatal.take()
+    }
+
+    fn keep_first(&self, fatal: Fatal) {
+        let first = self.fatal.borrow().is_none();
+        if first {
+            *self.fatal.borrow_mut() = Some(fatal);
+        } else {
+            // The payload of a panic is anybody's value, and may panic itself.
+            shielded(|| drop(fatal));
+        }
     }
 
     /// Runs one task until it gives way.

@@ -56,6 +56,12 @@ impl Syscall {
         self.uid
     }
 
+    /// Does it belong to the domain that runs on this thread? One that was carried out of its run is
+    /// never signalled.
+    pub fn is_here(&self) -> bool {
+        Local::with(|local| Rc::ptr_eq(local, &self.local)).unwrap_or(false)
+    }
+
     /// Suspends the task until its uid is signalled. `register` runs once the suspension exists, on
     /// this domain, with nothing in between: a signal cannot come too early. Where the uid was
     /// signalled even before, nothing is suspended and `register` does not run.

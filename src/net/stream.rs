@@ -120,6 +120,9 @@ impl TcpStream {
     /// A second handle of the same socket, for the use on another domain: one of them may read there
     /// while the other writes here. The connection is closed when both are dropped.
     ///
+    /// Whether they block is a setting that all handles share: making one of them blocking
+    /// ([`into_std`](Self::into_std), then `set_nonblocking(false)`) has the others block their domains.
+    ///
     /// # Errors
     ///
     /// The system's, if there is no descriptor left.

@@ -1,9 +1,6 @@
 //! The facade over the standard library, `parking_lot` and `crossbeam-queue`.
 
-#![allow(
-    clippy::disallowed_types,
-    reason = "this file is where those types may be named"
-)]
+#![allow(clippy::disallowed_types, reason = "this file is where those types may be named")]
 
 use std::time::Instant;
 
@@ -43,10 +40,7 @@ pub(crate) struct Sleeper {
 
 impl Sleeper {
     pub(crate) fn new() -> Self {
-        Self {
-            lock: Mutex::new(()),
-            condvar: parking_lot::Condvar::new(),
-        }
+        Self { lock: Mutex::new(()), condvar: parking_lot::Condvar::new() }
     }
 
     /// Sleeps while `asleep` says so, at most until `deadline`.

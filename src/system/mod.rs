@@ -71,10 +71,7 @@ impl FromStr for Variant {
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
         let known = Self::ALL.into_iter().find(|variant| variant.to_string() == name);
-        known.ok_or_else(|| UnknownName {
-            name: name.to_owned(),
-            expected: "observer, always or pipe",
-        })
+        known.ok_or_else(|| UnknownName { name: name.to_owned(), expected: "observer, always or pipe" })
     }
 }
 
@@ -134,11 +131,7 @@ impl System {
     pub(crate) fn new(seat: Seat, variant: Variant, backend: Backend) -> io::Result<Self> {
         let (poller, registrar) = poller::open(backend)?;
         let (sender, news) = ready_queue(&seat.signal_sender());
-        let home = Arc::new(Home {
-            seat: seat.clone(),
-            registrar: Arc::downgrade(&registrar),
-            news: sender,
-        });
+        let home = Arc::new(Home { seat: seat.clone(), registrar: Arc::downgrade(&registrar), news: sender });
         let mode = match variant {
             Variant::Pipe => Mode::Pipe(Pipe::new(poller, &registrar)?),
             Variant::Observer => Mode::Observer(Observer::new(poller, seat, home.news.clone(), false)),
@@ -273,8 +266,6 @@ impl Drop for System {
 
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("System")
-            .field("domain", &self.home.seat.domain())
-            .finish_non_exhaustive()
+        f.debug_struct("System").field("domain", &self.home.seat.domain()).finish_non_exhaustive()
     }
 }

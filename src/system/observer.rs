@@ -258,7 +258,7 @@ impl Spinner {
         if self.vain < VAIN_SPINS {
             return true;
         }
-        self.parks += 1;
+        self.parks = self.parks.wrapping_add(1);
         self.parks.is_multiple_of(PARKS_BETWEEN_SPINS)
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     fmt, io,
     task::{Context, Poll, Waker},
 };
@@ -16,6 +17,7 @@ use crate::{
     domain::{Domain, TaskId},
     events,
     sync::Arc,
+    task::shielded,
 };
 
 /// Which way data goes.
@@ -119,7 +121,7 @@ impl<T: AsFd> Source<T> {
                         && system.registrar.tells_closed()
                         && is_short(&done)
                     {
-                        system.sources.clear(token, direction.ready());
+                        system.sources.came_short(token, direction.ready());
                     }
                     return Poll::Ready(Ok(done));
                 }
@@ -276,7 +278,17 @@ impl Sources {
         }
     }
 
-    /// An operation would block, or came short.
+    /// An operation came short, and so used the readiness up; but not where urgent data may have cut
+    /// it short.
+    fn came_short(&mut self, token: Token, used_up: Readiness) {
+        if let Some(entry) = self.entry(token)
+            && !entry.ready.has_any(Readiness::URGENT)
+        {
+            entry.ready = entry.ready.without(used_up);
+        }
+    }
+
+    /// An operation would block.
     fn clear(&mut self, token: Token, used_up: Readiness) {
         if let Some(entry) = self.entry(token) {
             entry.ready = entry.ready.without(used_up);
@@ -319,7 +331,7 @@ struct Waiter {
     task: Option<TaskId>,
 }
 
-/// Beyond so many waiters, those of tasks that have finished are looked for.
+/// Beyond so many waiters, those that wait no more are looked for.
 const MANY: usize = 32;
 
 impl Waiters {
@@ -328,16 +340,34 @@ impl Waiters {
             return;
         }
         if self.0.len() >= MANY && self.0.len() == self.0.capacity() {
-            // Tasks that were cancelled leave their wakers; with this they never pile up, and the
-            // search costs no more than the growth that it may save.
-            self.0.retain(|waiter| waiter.task.is_none_or(|task| task.is_live()));
+            // With this they never pile up, and the search costs no more than the growth that it may
+            // save.
+            self.thin_out();
         }
         self.0.push(Waiter { waker: waker.clone(), task: TaskId::current() });
     }
 
+    /// Drops the wakers that cancelled tasks have left. Of each task that still lives the newest stays;
+    /// its older ones, made by an executor inside of it that may have dropped them since, are woken: what
+    /// does wait comes back.
+    fn thin_out(&mut self) {
+        let mut tasks = BTreeSet::new();
+        let mut kept = Vec::with_capacity(self.0.len());
+        for waiter in self.0.drain(..).rev() {
+            match waiter.task {
+                Some(task) if !task.is_live() => {}
+                Some(task) if !tasks.insert(task) => shielded(|| waiter.waker.wake()),
+                _ => kept.push(waiter),
+            }
+        }
+        kept.reverse();
+        self.0 = kept;
+    }
+
+    /// Wakes all. One that panics has only itself to blame, and stops nobody.
     fn wake(&mut self) {
         for waiter in self.0.drain(..) {
-            waiter.waker.wake();
+            shielded(|| waiter.waker.wake());
         }
     }
 

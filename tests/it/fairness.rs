@@ -436,3 +436,34 @@ fn a_computation_that_asks_lets_mail_and_events_through() {
             .unwrap();
     });
 }
+
+#[test]
+fn a_destructor_has_a_budget_of_its_own() {
+    let ran = vigie::Builder::new().extra_domains(0).run(async {
+        let said = std::rc::Rc::new(std::cell::Cell::new(false));
+        let says = said.clone();
+        let doomed = vigie::spawn(async move {
+            let _last_word = crate::support::on_drop(move || {
+                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+                says.set(vigie::events::charged(&mut cx, |_| std::task::Poll::Ready(())).is_ready());
+            });
+            std::future::pending::<()>().await;
+        });
+        vigie::yield_now().await;
+        // This slice spends all that it has.
+        std::future::poll_fn(|cx| {
+            while vigie::events::charged(
+                &mut std::task::Context::from_waker(std::task::Waker::noop()),
+                |_| std::task::Poll::Ready(()),
+            )
+            .is_ready()
+            {}
+            let _ = cx;
+            std::task::Poll::Ready(())
+        })
+        .await;
+        doomed.cancel().await;
+        assert!(said.get());
+    });
+    ran.unwrap();
+}

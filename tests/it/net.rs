@@ -2,6 +2,7 @@
 
 mod accept;
 mod connect;
+mod crowd;
 mod ends;
 mod moving;
 #[cfg(target_os = "linux")]

@@ -457,3 +457,18 @@ fn a_program_that_only_sleeps_has_no_observer() {
         }
     });
 }
+
+#[test]
+fn a_sleep_carried_into_another_run_starts_anew_there() {
+    each(|builder| {
+        let carried = builder.clone().run(async {
+            let mut sleep = sleep(millis(20));
+            assert!(poll_once(&mut sleep).await.is_none());
+            sleep
+        });
+        // Elsewhere it has nobody to wait for, and says so.
+        let mut sleep = carried.unwrap();
+        assert!(block_on(&mut sleep).is_err());
+        builder.run(async move { sleep.await.unwrap() }).unwrap();
+    });
+}

@@ -45,7 +45,8 @@ impl Poller for MioPoller {
                 .with(Readiness::READ, event.is_readable() || failed)
                 .with(Readiness::WRITE, event.is_writable() || failed)
                 .with(Readiness::READ_CLOSED, event.is_read_closed())
-                .with(Readiness::WRITE_CLOSED, event.is_write_closed());
+                .with(Readiness::WRITE_CLOSED, event.is_write_closed())
+                .with(Readiness::URGENT, event.is_priority());
             ready.push((Token(event.token().0), readiness));
         }
         Ok(())
@@ -54,8 +55,10 @@ impl Poller for MioPoller {
 
 impl Registrar for MioRegistrar {
     fn add(&self, fd: Fd<'_>, token: Token) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.registry.register(&mut SourceFd(&fd.as_raw_fd()), mio::Token(token.0), both)
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let interest = interest | Interest::PRIORITY;
+        self.registry.register(&mut SourceFd(&fd.as_raw_fd()), mio::Token(token.0), interest)
     }
 
     fn rearm(&self, _fd: Fd<'_>, _token: Token, _interest: Readiness) -> io::Result<()> {

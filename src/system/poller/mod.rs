@@ -78,6 +78,10 @@ impl Readiness {
     /// Writing never blocks again.
     pub(crate) const WRITE_CLOSED: Self = Self(8);
 
+    /// There is, or was, urgent data: a read stops at its place in the stream, and comes short though
+    /// there is more behind it.
+    pub(crate) const URGENT: Self = Self(16);
+
     pub(crate) fn with(self, other: Self, on: bool) -> Self {
         if on { Self(self.0 | other.0) } else { self }
     }

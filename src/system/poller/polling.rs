@@ -10,6 +10,7 @@ use crate::sync::Arc;
 struct PollingPoller {
     poller: Arc<polling::Poller>,
     events: Events,
+    oneshot: bool,
 }
 
 #[derive(Debug)]
@@ -22,7 +23,8 @@ pub(super) fn open() -> io::Result<(Box<dyn Poller>, Arc<dyn Registrar>)> {
     let poller = Arc::new(polling::Poller::new()?);
     let mode = if poller.supports_edge() { PollMode::Edge } else { PollMode::Oneshot };
     let registrar = PollingRegistrar { poller: poller.clone(), mode };
-    Ok((Box::new(PollingPoller { poller, events: Events::new() }), Arc::new(registrar)))
+    let oneshot = mode == PollMode::Oneshot;
+    Ok((Box::new(PollingPoller { poller, events: Events::new(), oneshot }), Arc::new(registrar)))
 }
 
 impl Poller for PollingPoller {
@@ -37,8 +39,10 @@ impl Poller for PollingPoller {
             let failed = event.is_err().unwrap_or(false);
             let closed = event.is_interrupt();
             let readiness = Readiness::NONE
-                .with(Readiness::READ, event.readable || failed || closed)
-                .with(Readiness::WRITE, event.writable || failed || closed)
+                // One event disarms both directions: whoever waits for the other one must find out for
+                // itself, and arm it again.
+                .with(Readiness::READ, event.readable || failed || closed || self.oneshot)
+                .with(Readiness::WRITE, event.writable || failed || closed || self.oneshot)
                 .with(Readiness::READ_CLOSED, closed)
                 .with(Readiness::WRITE_CLOSED, closed);
             ready.push((Token(event.key), readiness));

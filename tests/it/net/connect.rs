@@ -135,7 +135,12 @@ fn addresses_of_version_6_do_as_well() {
 
 #[cfg(target_os = "linux")]
 mod under_way {
-    use std::{io::Write, thread, time::Duration};
+    use std::{
+        io::Write,
+        sync::atomic::{AtomicU8, Ordering},
+        thread,
+        time::Duration,
+    };
 
     use socket2::{Domain, Socket, Type};
     use vigie::{
@@ -148,11 +153,13 @@ mod under_way {
     use crate::support::turns;
 
     /// A listener that has no room for another connection, and the one that took it. Linux then
-    /// drops what comes to connect, which tries again after a second.
+    /// drops what comes to connect, which tries again after a second. Nobody else has its address:
+    /// the system is quick to give a port that is free again to the next one.
     fn full() -> (Socket, net::TcpStream, SocketAddr) {
+        static NEXT: AtomicU8 = AtomicU8::new(1);
+        let own = Ipv4Addr::new(127, 0, 1, NEXT.fetch_add(1, Ordering::Relaxed));
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        socket.bind(&any.into()).unwrap();
+        socket.bind(&SocketAddr::from((own, 0)).into()).unwrap();
         socket.listen(0).unwrap();
         let addr = socket.local_addr().unwrap().as_socket().unwrap();
         let first = net::TcpStream::connect(addr).unwrap();
