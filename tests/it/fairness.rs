@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    future::poll_fn,
+    future::{pending, poll_fn},
     io::{self, Read, Write},
     rc::Rc,
     sync::Arc,
@@ -13,13 +13,13 @@ use std::{
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use vigie::{
-    call,
+    Builder, call,
     events::{self, Events, SignalSender, Signals, Uid, charged},
     net::TcpStream,
     should_yield, spawn, yield_if_needed, yield_now,
 };
 
-use crate::support::{Log, Shared, each, plain};
+use crate::support::{Log, Shared, each, on_drop, plain};
 
 /// A task that gives way again and again, and counts.
 fn ticker() -> (Rc<Cell<usize>>, vigie::Promise<()>) {
@@ -439,29 +439,20 @@ fn a_computation_that_asks_lets_mail_and_events_through() {
 
 #[test]
 fn a_destructor_has_a_budget_of_its_own() {
-    let ran = vigie::Builder::new().extra_domains(0).run(async {
-        let said = std::rc::Rc::new(std::cell::Cell::new(false));
+    /// Does an operation that is always ready succeed, or is it put off?
+    fn succeeds() -> bool {
+        charged(&mut Context::from_waker(Waker::noop()), |_| Poll::Ready(())).is_ready()
+    }
+    let ran = Builder::new().extra_domains(0).run(async {
+        let said = Rc::new(Cell::new(false));
         let says = said.clone();
-        let doomed = vigie::spawn(async move {
-            let _last_word = crate::support::on_drop(move || {
-                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-                says.set(vigie::events::charged(&mut cx, |_| std::task::Poll::Ready(())).is_ready());
-            });
-            std::future::pending::<()>().await;
+        let doomed = spawn(async move {
+            let _last_word = on_drop(move || says.set(succeeds()));
+            pending::<()>().await;
         });
-        vigie::yield_now().await;
+        yield_now().await;
         // This slice spends all that it has.
-        std::future::poll_fn(|cx| {
-            while vigie::events::charged(
-                &mut std::task::Context::from_waker(std::task::Waker::noop()),
-                |_| std::task::Poll::Ready(()),
-            )
-            .is_ready()
-            {}
-            let _ = cx;
-            std::task::Poll::Ready(())
-        })
-        .await;
+        while succeeds() {}
         doomed.cancel().await;
         assert!(said.get());
     });

@@ -464,10 +464,10 @@ fn a_sleep_carried_into_another_run_starts_anew_there() {
         let carried = builder.clone().run(async {
             let mut sleep = sleep(millis(20));
             assert!(poll_once(&mut sleep).await.is_none());
-            sleep
+            (sleep,)
         });
         // Elsewhere it has nobody to wait for, and says so.
-        let mut sleep = carried.unwrap();
+        let (mut sleep,) = carried.unwrap();
         assert!(block_on(&mut sleep).is_err());
         builder.run(async move { sleep.await.unwrap() }).unwrap();
     });

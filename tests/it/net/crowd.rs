@@ -24,7 +24,7 @@ struct Inner {
 }
 
 impl Inner {
-    fn new(outer: &Waker, alive: &Arc<AtomicUsize>) -> Waker {
+    fn waker(outer: &Waker, alive: &Arc<AtomicUsize>) -> Waker {
         alive.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self { outer: outer.clone(), alive: alive.clone() }).into()
     }
@@ -51,7 +51,7 @@ fn wakers_that_one_task_makes_anew_each_time_do_not_pile_up() {
             let mut most = 0;
             for _ in 0..2000 {
                 poll_fn(|cx| {
-                    let waker = Inner::new(cx.waker(), &alive);
+                    let waker = Inner::waker(cx.waker(), &alive);
                     let mut buf = [0; 8];
                     let read = Pin::new(&mut &stream).poll_read(&mut Context::from_waker(&waker), &mut buf);
                     assert!(read.is_pending());
