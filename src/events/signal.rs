@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     domain::{Domain, Shared},
     events::Uid,
-    protocol::{Parker, Ready},
+    protocol::Ready,
 };
 
 /// The uids that a `select` wants resumed, in order.
@@ -99,7 +99,8 @@ impl SignalSender {
         self.0.parker.notify()
     }
 
-    pub(crate) fn parker(&self) -> Arc<Parker> {
+    #[cfg(feature = "system")]
+    pub(crate) fn parker(&self) -> Arc<crate::protocol::Parker> {
         self.0.parker.clone()
     }
 

@@ -35,7 +35,7 @@ impl fmt::Debug for Uid {
     }
 }
 
-/// A suspension that has been named but has not begun: made by [`syscall`](super::syscall), owned by
+/// A suspension that has been named but has not begun: made by [`syscall`](super::syscall()), owned by
 /// the task that made it. Dropping it, or the [`Suspend`] made of it, before its signal was received
 /// cancels it: its uid is told to the next `select`.
 #[must_use = "a syscall that is dropped is cancelled"]

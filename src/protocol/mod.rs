@@ -5,11 +5,13 @@
 mod inbox;
 mod park;
 mod ready;
+#[cfg(any(vigie_loom, feature = "system"))]
 mod watch;
 
+#[cfg(any(vigie_loom, feature = "system"))]
+pub(crate) use self::watch::{Stopped, Watch, Watchman};
 pub(crate) use self::{
     inbox::{Inbox, WakeWord},
     park::Parker,
     ready::Ready,
-    watch::{Stopped, Watch, Watchman},
 };

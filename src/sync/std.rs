@@ -68,9 +68,11 @@ impl Sleeper {
 }
 
 /// `UnsafeCell` with the closures by which loom tracks who touches it.
+#[cfg(feature = "system")]
 #[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
+#[cfg(feature = "system")]
 impl<T> UnsafeCell<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(std::cell::UnsafeCell::new(value))
