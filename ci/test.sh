@@ -3,7 +3,9 @@
 # one; then the doctests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo test --features polling --lib --tests --examples
+# The suite runs the examples as programs.
+cargo build --features polling --examples
+cargo test --features polling --lib --tests
 if command -v taskset >/dev/null; then
     echo "--- again, on one processor"
     taskset -c 0 cargo test --features polling --lib --tests
