@@ -329,6 +329,8 @@ struct Waiters(Vec<Waiter>);
 struct Waiter {
     waker: Waker,
     task: Option<TaskId>,
+    /// Was it woken to see whether it still waits?
+    asked: bool,
 }
 
 /// Beyond so many waiters, those that wait no more are looked for.
@@ -336,7 +338,8 @@ const MANY: usize = 32;
 
 impl Waiters {
     fn add(&mut self, waker: &Waker) {
-        if self.0.iter().any(|waiter| waiter.waker.will_wake(waker)) {
+        if let Some(waiter) = self.0.iter_mut().find(|waiter| waiter.waker.will_wake(waker)) {
+            waiter.asked = false;
             return;
         }
         if self.0.len() >= MANY && self.0.len() == self.0.capacity() {
@@ -344,24 +347,22 @@ impl Waiters {
             // save.
             self.thin_out();
         }
-        self.0.push(Waiter { waker: waker.clone(), task: TaskId::current() });
+        self.0.push(Waiter { waker: waker.clone(), task: TaskId::current(), asked: false });
     }
 
-    /// Drops the wakers that cancelled tasks have left. Of each task that still lives the newest stays;
-    /// its older ones, made by an executor inside of it that may have dropped them since, are woken: what
-    /// does wait comes back.
+    /// Drops the wakers that cancelled tasks have left. Of each task that still lives the newest is not
+    /// touched; its older ones, made by an executor inside of it that may have dropped them since, are
+    /// woken: what does wait comes back, and what has not by the next time is dropped. They keep their
+    /// place meanwhile, or else a crowd that all waits would be sent away and come back for ever.
     fn thin_out(&mut self) {
+        self.0.retain(|waiter| !waiter.asked && waiter.task.is_none_or(|task| task.is_live()));
         let mut tasks = BTreeSet::new();
-        let mut kept = Vec::with_capacity(self.0.len());
-        for waiter in self.0.drain(..).rev() {
-            match waiter.task {
-                Some(task) if !task.is_live() => {}
-                Some(task) if !tasks.insert(task) => shielded(|| waiter.waker.wake()),
-                _ => kept.push(waiter),
+        for waiter in self.0.iter_mut().rev() {
+            if waiter.task.is_some_and(|task| !tasks.insert(task)) {
+                waiter.asked = true;
+                shielded(|| waiter.waker.wake_by_ref());
             }
         }
-        kept.reverse();
-        self.0 = kept;
     }
 
     /// Wakes all. One that panics has only itself to blame, and stops nobody.

@@ -294,6 +294,7 @@ impl Wake for Relay {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "many letters, and slow")]
 fn mail_that_never_ends_does_not_starve_the_tasks() {
     const LETTERS: usize = 10 * 1024;
     plain()

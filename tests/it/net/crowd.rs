@@ -1,21 +1,24 @@
 //! Who waits for a source, and who only seems to.
 
 use std::{
+    cell::Cell,
     future::poll_fn,
+    io::Write,
     pin::Pin,
+    rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
 
 use futures_lite::{AsyncRead, AsyncReadExt};
 use socket2::SockRef;
-use vigie::{spawn, yield_now};
+use vigie::{PromiseState, spawn, yield_now};
 
 use super::{pair, soon};
-use crate::support::each;
+use crate::support::{each, turns};
 
 /// A waker of an executor inside of a task, which counts how many of its kind there are.
 struct Inner {
@@ -62,6 +65,57 @@ fn wakers_that_one_task_makes_anew_each_time_do_not_pile_up() {
                 most = most.max(alive.load(Ordering::Relaxed));
             }
             assert!(most <= 100, "{most} wakers wait for a stream that one task reads");
+        });
+        ran.unwrap();
+    });
+}
+
+/// A waker of an executor inside of a task that polls again only what was woken.
+struct Sub {
+    outer: Waker,
+    woken: AtomicBool,
+}
+
+impl Wake for Sub {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Relaxed);
+        self.outer.wake_by_ref();
+    }
+}
+
+#[test]
+fn a_crowd_that_waits_inside_of_one_task_is_left_in_peace() {
+    const CROWD: usize = 200;
+    each(|builder| {
+        let ran = builder.run(async {
+            let (stream, mut peer) = pair();
+            let polls = Rc::new(Cell::new(0));
+            let counted = polls.clone();
+            let crowd = spawn(async move {
+                let outer = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+                let sub = || Arc::new(Sub { outer: outer.clone(), woken: AtomicBool::new(true) });
+                let mut waiting: Vec<_> = (0..CROWD).map(|_| sub()).collect();
+                poll_fn(|_| {
+                    waiting.retain(|sub| {
+                        if !sub.woken.swap(false, Ordering::Relaxed) {
+                            return true;
+                        }
+                        counted.set(counted.get() + 1);
+                        let waker = Waker::from(sub.clone());
+                        let mut cx = Context::from_waker(&waker);
+                        Pin::new(&mut &stream).poll_read(&mut cx, &mut [0]).is_pending()
+                    });
+                    if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+            });
+            turns(1000).await;
+            // Once to come, and a few times to be asked whether they are still there.
+            assert!(polls.get() < 4 * CROWD, "{} polls", polls.get());
+            assert_eq!(crowd.state(), PromiseState::Running);
+            // None of them was forgotten.
+            peer.write_all(&[1; CROWD]).unwrap();
+            soon(crowd).await.unwrap();
         });
         ran.unwrap();
     });

@@ -226,6 +226,27 @@ fn descendants_of_a_task_that_panics_see_a_cancellation() {
 }
 
 #[test]
+fn a_task_that_is_cancelled_after_its_return_says_cancelled() {
+    plain()
+        .run(async {
+            let child = Rc::new(RefCell::new(None));
+            let theirs = child.clone();
+            let failing = spawn(async move {
+                let child = spawn(async {
+                    mem::forget(spawn(pending::<()>()));
+                    "a result that nobody gets"
+                });
+                *theirs.borrow_mut() = Some(child);
+                turns(3).await;
+                panic!("while its grandchild runs");
+            });
+            assert!(matches!(failing.await, Err::<(), _>(TaskError::Panicked(_))));
+            assert_eq!(child.borrow().as_ref().map(Promise::state), Some(PromiseState::Cancelled));
+        })
+        .unwrap();
+}
+
+#[test]
 fn only_the_parent_awaits() {
     plain()
         .run(async {

@@ -6,11 +6,12 @@ use std::{
     panic::panic_any,
     pin::Pin,
     rc::Rc,
+    sync::mpsc,
     task::{Context, Poll},
 };
 
 use futures_lite::future::block_on;
-use vigie::{PromiseState, TaskError, call, spawn, yield_now};
+use vigie::{Domain, PromiseState, TaskError, call, call_on, spawn, yield_now};
 
 use crate::support::{Bomb, Log, alone, plain, turns};
 
@@ -188,6 +189,23 @@ fn a_result_that_is_cancelled_behind_a_leaked_child_is_dropped_by_the_runtime() 
             assert_eq!(unharmed.unwrap(), "unharmed");
         },
     );
+}
+
+#[test]
+fn a_result_that_comes_too_late_is_dropped_by_the_runtime() {
+    let unharmed = plain().run(async {
+        let there = Domain::available()[0];
+        let (sender, receiver) = mpsc::channel();
+        let late = call_on(there, async || Bomb);
+        let next = call_on(there, async move || sender.send(()).unwrap());
+        // The first has finished when the second runs, and this domain has not heard of it.
+        receiver.recv().unwrap();
+        drop(late);
+        next.await.unwrap();
+        turns(3).await;
+        "unharmed"
+    });
+    assert_eq!(unharmed.unwrap(), "unharmed");
 }
 
 #[test]
