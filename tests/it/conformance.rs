@@ -19,7 +19,7 @@ use vigie::events::{
     conformance::{Check, Fault, Subject, Suite, check},
 };
 
-use crate::support::each;
+use crate::support::{alone, each};
 
 /// What the events below do otherwise than they should.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -376,25 +376,28 @@ fn operations_one_after_the_other_are_caught() {
     assert_eq!(fault(Quirk::Serial, false, Check::Overlap, Duration::from_secs(60)), "Serial");
 }
 
+/// In a process of its own: what is stuck stays so, with its threads, until the process ends.
 #[test]
 fn events_that_get_stuck_are_caught() {
-    let stuck = [
-        (Quirk::NoInterrupt, true, Check::Reached, "Blocks"),
-        (Quirk::NoBell, true, Check::Reached, "Deaf"),
-        (Quirk::NoMemory, true, Check::EarlyNews, "Deaf"),
-        (Quirk::Bounded, true, Check::Storm, "InterruptBlocks"),
-        (Quirk::Silent, true, Check::Deadlines, "Overdue"),
-        (Quirk::Silent, false, Check::Deadlines, "Overdue"),
-        (Quirk::NoDeadline, false, Check::Deadlines, "Overdue"),
-    ];
-    // They only wait: all at the same time, and long enough that each gets there.
-    let patience = Duration::from_secs(8);
-    let found = stuck.map(|(quirk, blocking, check, expected)| {
-        (quirk, expected, thread::spawn(move || fault(quirk, blocking, check, patience)))
+    alone("conformance::events_that_get_stuck_are_caught", || {
+        let stuck = [
+            (Quirk::NoInterrupt, true, Check::Reached, "Blocks"),
+            (Quirk::NoBell, true, Check::Reached, "Deaf"),
+            (Quirk::NoMemory, true, Check::EarlyNews, "Deaf"),
+            (Quirk::Bounded, true, Check::Storm, "InterruptBlocks"),
+            (Quirk::Silent, true, Check::Deadlines, "Overdue"),
+            (Quirk::Silent, false, Check::Deadlines, "Overdue"),
+            (Quirk::NoDeadline, false, Check::Deadlines, "Overdue"),
+        ];
+        // They only wait: all at the same time, and long enough that each gets there.
+        let patience = Duration::from_secs(8);
+        let found = stuck.map(|(quirk, blocking, check, expected)| {
+            (quirk, expected, thread::spawn(move || fault(quirk, blocking, check, patience)))
+        });
+        for (quirk, expected, found) in found {
+            assert_eq!(found.join().unwrap(), expected, "{quirk:?}");
+        }
     });
-    for (quirk, expected, found) in found {
-        assert_eq!(found.join().unwrap(), expected, "{quirk:?}");
-    }
 }
 
 /// A sleep that blocks its domain is one after the other for all tasks of that domain.
