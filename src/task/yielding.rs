@@ -6,8 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Gives way: the task goes to the back of its domain's queue, and `select` is asked before it runs
-/// again.
+/// Gives way: the task goes to the back of its domain's queue of ordinary tasks.
 ///
 /// ```
 /// vigie::run(async { vigie::yield_now().await }).unwrap();
