@@ -96,8 +96,8 @@ pub use crate::{
     error::{Panic, RunError, TaskError},
     runtime::{Builder, run},
     task::{
-        Cancel, Promise, PromiseState, YieldNow, await_all, await_first, await_one, call, call_on, spawn,
-        yield_if_needed, yield_now,
+        Cancel, Promise, PromiseState, TaskSet, TryNext, YieldNow, await_all, await_first, await_one, both,
+        call, call_on, parallel, spawn, yield_if_needed, yield_now,
     },
 };
 

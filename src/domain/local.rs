@@ -10,12 +10,12 @@ use std::{
 use fastrand::Rng;
 
 use crate::{
-    domain::{Fatal, Message, Shared, run_queue::RunQueue},
+    domain::{Domain, Fatal, Message, Shared, run_queue::RunQueue},
     error::TaskError,
     events::{Events, Interrupt, Suspensions, Uid},
     slots::{Key, Slots},
     sync::Arc,
-    task::{Ending, Node, Parent, Task},
+    task::{Ending, Parent, Task},
 };
 
 /// How many operations of one slice may succeed at once before the task has to give way.
@@ -141,16 +141,37 @@ impl Local {
 
     /// The domain that the next call goes to: each in its turn, or as the seed decides.
     pub(crate) fn next_available(&self) -> Option<Arc<Shared>> {
-        let count = self.available().count();
-        if count == 0 {
-            return None;
-        }
-        let turn = match &mut *self.rng.borrow_mut() {
-            Some(rng) => rng.usize(..count),
-            // Each domain begins at another, so that not all of them call the same one first.
-            None => (self.calls.replace(self.calls.get().wrapping_add(1)) + self.index() as usize) % count,
-        };
+        let turn = self.next_turn(self.available().count())?;
         self.available().nth(turn).cloned()
+    }
+
+    /// The domains that the items of a `parallel` go to, in turn: all but 0, this one among them.
+    pub(crate) fn parallel_domains(&self) -> Vec<Domain> {
+        let mut domains: Vec<_> = self.peers.iter().skip(1).map(|peer| peer.domain()).collect();
+        if let Some(turn) = self.next_turn(domains.len()) {
+            domains.rotate_left(turn);
+        }
+        domains
+    }
+
+    /// Which of `count` domains is next; none if there are none.
+    fn next_turn(&self, count: usize) -> Option<usize> {
+        let calls = self.calls.get();
+        self.calls.set(calls.wrapping_add(1));
+        match &mut *self.rng.borrow_mut() {
+            _ if count == 0 => None,
+            Some(rng) => Some(rng.usize(..count)),
+            // Each domain begins at another, so that not all of them call the same one first.
+            None => Some(calls.wrapping_add(self.index() as usize) % count),
+        }
+    }
+
+    /// One of `count` equal choices: the first, or as the seed decides.
+    pub(crate) fn draw(&self, count: usize) -> usize {
+        match &mut *self.rng.borrow_mut() {
+            Some(rng) if count > 1 => rng.usize(..count),
+            _ => 0,
+        }
     }
 
     /// The task that code on this thread runs in, as a parent, if it may have children.
@@ -164,9 +185,9 @@ impl Local {
         self.current.borrow().as_ref().map(|task| task.node().key)
     }
 
-    /// Is the current task the parent of `node`?
-    pub(crate) fn is_parent_of(&self, node: &Node) -> bool {
-        self.current.borrow().as_ref().is_some_and(|current| node.parent.is(current))
+    /// The task whose slice, or whose end, this is.
+    pub(crate) fn current(&self) -> Option<Rc<dyn Task>> {
+        self.current.borrow().clone()
     }
 
     /// Gives a new task its place; `make` gets its key.
@@ -272,7 +293,7 @@ impl Local {
             let removed = self.tasks.borrow_mut().remove(task.node().key);
             task.publish();
             let node = task.node();
-            node.finish();
+            let is_awaited = node.finish();
             let next = match &node.parent {
                 Parent::Root => {
                     self.over.set(true);
@@ -285,6 +306,9 @@ impl Local {
                 }
             };
             let Some(next) = next else { return };
+            if is_awaited {
+                self.schedule(next.clone());
+            }
             drop(removed);
             task = next;
         }

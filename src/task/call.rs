@@ -32,7 +32,7 @@ where
     F: Future + 'static,
     F::Output: Send + 'static,
 {
-    start(Location::caller(), closure, |local| local.next_available())
+    call_at(Location::caller(), closure, |local| local.next_available())
 }
 
 /// As [`call`], to a domain of the caller's choice: one of [`Domain::available`].
@@ -52,12 +52,23 @@ where
     F: Future + 'static,
     F::Output: Send + 'static,
 {
-    start(Location::caller(), closure, |local| {
-        local.available().find(|peer| peer.domain() == domain).cloned()
-    })
+    call_on_at(Location::caller(), domain, closure)
 }
 
-fn start<C, F>(
+pub(crate) fn call_on_at<C, F>(
+    location: &'static Location<'static>,
+    domain: Domain,
+    closure: C,
+) -> Promise<F::Output>
+where
+    C: FnOnce() -> F + Send + 'static,
+    F: Future + 'static,
+    F::Output: Send + 'static,
+{
+    call_at(location, closure, |local| local.available().find(|peer| peer.domain() == domain).cloned())
+}
+
+pub(crate) fn call_at<C, F>(
     location: &'static Location<'static>,
     closure: C,
     choose: impl FnOnce(&Local) -> Option<Arc<Shared>>,

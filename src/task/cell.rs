@@ -38,7 +38,14 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let location = Location::caller();
+    spawn_at(Location::caller(), future)
+}
+
+pub(crate) fn spawn_at<F>(location: &'static Location<'static>, future: F) -> Promise<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
     let spawned = Local::with(|local| local.parent().map(|parent| (local.clone(), parent)));
     match spawned.unwrap_or(Err(TaskError::OutsideRuntime)) {
         Ok((local, parent)) => {
@@ -165,6 +172,10 @@ where
 
     fn take_wake(&self) {
         self.task_waker.take_wake();
+    }
+
+    fn is_woken_by(&self, waker: &Waker) -> bool {
+        self.waker.will_wake(waker)
     }
 }
 

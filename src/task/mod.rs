@@ -7,7 +7,9 @@
 mod call;
 mod cell;
 mod node;
+mod parallel;
 mod promise;
+mod set;
 mod wait;
 mod waker;
 mod yielding;
@@ -15,13 +17,15 @@ mod yielding;
 pub use self::{
     call::{call, call_on},
     cell::spawn,
+    parallel::parallel,
     promise::{Cancel, Promise, PromiseState},
-    wait::{await_all, await_first, await_one},
+    set::{TaskSet, TryNext},
+    wait::{await_all, await_first, await_one, both},
     yielding::{YieldNow, yield_if_needed, yield_now},
 };
 
 pub(crate) use self::{
     call::Called,
     cell::{Joined, TaskCell, shielded},
-    node::{Ending, Node, Parent, Task},
+    node::{Ending, Node, Parent, Task, Waiter},
 };

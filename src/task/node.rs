@@ -8,7 +8,12 @@ use std::{
     task::{Poll, Waker},
 };
 
-use crate::{domain::Shared, slots::Key, sync::Arc, task::shielded};
+use crate::{
+    domain::Shared,
+    slots::Key,
+    sync::Arc,
+    task::{set::Finished, shielded},
+};
 
 /// A task, or the near end of a call whose task lives on another domain.
 pub(crate) trait Task {
@@ -25,6 +30,11 @@ pub(crate) trait Task {
 
     /// A wake of this task was found in the inbox.
     fn take_wake(&self) {}
+
+    /// Would `waker` wake this task, and no part of it first?
+    fn is_woken_by(&self, _waker: &Waker) -> bool {
+        false
+    }
 }
 
 /// How a task ended.
@@ -52,6 +62,37 @@ impl Parent {
     }
 }
 
+/// Who is told that a task has finished.
+pub(crate) enum Waiter {
+    /// Its parent, which awaits it and nothing in between.
+    Parent,
+    /// Some part of its parent.
+    Waker(Waker),
+    /// The set that it is a member of, under this number.
+    Set(Weak<Finished>, usize),
+}
+
+impl Waiter {
+    /// `parent` waits, by `waker`.
+    pub(crate) fn new(parent: &Rc<dyn Task>, waker: &Waker) -> Self {
+        if parent.is_woken_by(waker) { Self::Parent } else { Self::Waker(waker.clone()) }
+    }
+
+    /// Tells it; `true` if it is the parent that is to be scheduled.
+    #[must_use]
+    fn tell(self) -> bool {
+        match self {
+            Self::Parent => return true,
+            Self::Waker(waker) => shielded(|| waker.wake()),
+            Self::Set(set, member) => {
+                let waiter = set.upgrade().and_then(|set| set.push(member));
+                return waiter.is_some_and(Self::tell);
+            }
+        }
+        false
+    }
+}
+
 pub(crate) struct Node {
     pub(crate) key: Key,
     pub(crate) parent: Parent,
@@ -67,7 +108,7 @@ pub(crate) struct Node {
     pending: Cell<u32>,
     /// Those of its children that were not cancelled.
     pub(crate) uncancelled: Cell<u32>,
-    waiter: RefCell<Option<Waker>>,
+    waiter: RefCell<Option<Waiter>>,
 }
 
 impl Node {
@@ -146,28 +187,36 @@ impl Node {
         self.pending.get() == 0
     }
 
-    /// The task has finished: wakes whoever awaits it.
-    pub(crate) fn finish(&self) {
+    /// The task has finished: tells whoever waits for that; `true` if it is the parent.
+    #[must_use = "the parent is to be scheduled"]
+    pub(crate) fn finish(&self) -> bool {
         if !self.cancelled.get() {
             self.leave_uncancelled();
         }
         self.finished.set(true);
         let waiter = self.waiter.take();
-        if let Some(waiter) = waiter {
-            shielded(|| waiter.wake());
-        }
+        waiter.is_some_and(Waiter::tell)
     }
 
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.get()
     }
 
-    /// Who is to be woken when the task has finished.
-    pub(crate) fn set_waiter(&self, waker: &Waker) {
-        match &mut *self.waiter.borrow_mut() {
-            Some(waiter) => waiter.clone_from(waker),
-            none => *none = Some(waker.clone()),
+    /// `parent` awaits the end, by `waker`.
+    pub(crate) fn wait(&self, parent: &Rc<dyn Task>, waker: &Waker) {
+        if let Some(Waiter::Waker(before)) = &*self.waiter.borrow()
+            && before.will_wake(waker)
+        {
+            return;
         }
+        self.set_waiter(Some(Waiter::new(parent, waker)));
+    }
+
+    /// Who is to be told when the task has finished, in place of whoever was before.
+    pub(crate) fn set_waiter(&self, waiter: Option<Waiter>) {
+        let before = self.waiter.replace(waiter);
+        // Outside of the borrow: a waker is anybody's code.
+        drop(before);
     }
 }
 

@@ -14,9 +14,10 @@ use crate::{
     domain::Local,
     error::TaskError,
     task::{
-        Ending, Joined, Node, Task,
+        Ending, Joined, Node, Task, Waiter,
         call::{CallCell, Link},
         cell::discard,
+        set::Finished,
     },
 };
 
@@ -99,7 +100,7 @@ impl<T> Promise<T> {
     /// ```
     /// vigie::run(async {
     ///     let endless = vigie::spawn(std::future::pending::<()>());
-    ///     endless.cancel().await;
+    ///     endless.cancel().await.unwrap();
     /// }).unwrap();
     /// ```
     pub fn cancel(self) -> Cancel<T> {
@@ -121,7 +122,7 @@ impl<T> Promise<T> {
         Local::with(|local| local.doom(task));
     }
 
-    fn take(&mut self) -> Result<T, TaskError> {
+    pub(crate) fn take(&mut self) -> Result<T, TaskError> {
         let taken = match &mut self.0 {
             Inner::Local(task) => task.take(),
             Inner::Remote(_, call) => call.take(),
@@ -130,19 +131,38 @@ impl<T> Promise<T> {
         taken.unwrap_or(Err(TaskError::Cancelled))
     }
 
-    /// Ready once the task has finished.
-    fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.node() {
-            Some(node) if !node.is_finished() => {
-                node.set_waiter(cx.waker());
+    /// Ready once the task has finished, or with an error if the current task is not its parent.
+    fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<Result<(), TaskError>> {
+        let Some(node) = self.node() else {
+            return Poll::Ready(Ok(()));
+        };
+        match Local::with(|local| local.current()).flatten() {
+            Some(parent) if node.parent.is(&parent) => {
+                if node.is_finished() {
+                    return Poll::Ready(Ok(()));
+                }
+                node.wait(&parent, cx.waker());
                 Poll::Pending
             }
-            _ => Poll::Ready(()),
+            _ => Poll::Ready(Err(TaskError::NotAChild)),
         }
     }
 
-    fn is_ours(&self) -> bool {
-        self.node().is_none_or(|node| Local::with(|local| local.is_parent_of(node)).unwrap_or(false))
+    /// Has the set told of the end, as its member of this number; `false` if there is nothing to wait
+    /// for.
+    pub(crate) fn join_set(&self, set: &Rc<Finished>, member: usize) -> bool {
+        let running = self.node().filter(|node| !node.is_finished());
+        if let Some(node) = running {
+            node.set_waiter(Some(Waiter::Set(Rc::downgrade(set), member)));
+        }
+        running.is_some()
+    }
+
+    /// Leaves its set.
+    pub(crate) fn leave_set(&self) {
+        if let Some(node) = self.node() {
+            node.set_waiter(None);
+        }
     }
 }
 
@@ -153,10 +173,11 @@ impl<T> Future for Promise<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.is_ours() {
-            return Poll::Ready(Err(TaskError::NotAChild));
+        match self.poll_finished(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(self.take()),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
-        self.poll_finished(cx).map(|()| self.take())
     }
 }
 
@@ -179,14 +200,16 @@ impl<T> fmt::Debug for Promise<T> {
 
 /// A cancellation under way: resolves when the whole subtree of the task has finished. Dropping it
 /// changes nothing.
+///
+/// Only the parent awaits the end: another task gets [`TaskError::NotAChild`].
 #[must_use = "await it to know that the task has finished"]
 #[derive(Debug)]
 pub struct Cancel<T>(Promise<T>);
 
 impl<T> Future for Cancel<T> {
-    type Output = ();
+    type Output = Result<(), TaskError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_finished(cx)
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    domain::Local,
     error::TaskError,
     task::{Promise, PromiseState},
 };
@@ -42,7 +43,8 @@ pub async fn await_all<T>(
 }
 
 /// Waits for the first of them to finish, takes it out, and leaves the others running and usable. The
-/// order of those left may change.
+/// order of those left may change. Each call looks at all of them: for many, a
+/// [`TaskSet`](crate::TaskSet) is the better choice.
 ///
 /// Cancellation-safe: dropping this future loses nothing.
 ///
@@ -66,7 +68,8 @@ pub async fn await_one<T>(promises: &mut Vec<Promise<T>>) -> Result<T, TaskError
 }
 
 /// Waits for the first of them to finish, cancels the others, and returns when those have finished
-/// too. Among several that have finished already, one that returned goes before one that failed.
+/// too. Among several that have finished already, one that returned goes before one that failed; else
+/// the first of them wins or, with a [seed](crate::Builder::seed), any of them.
 ///
 /// Dropping this future before its end cancels all of them.
 ///
@@ -89,9 +92,16 @@ pub async fn await_first<T>(promises: impl IntoIterator<Item = Promise<T>>) -> R
     // All are cancelled before the first is awaited.
     let losers: Vec<_> = promises.into_iter().map(Promise::cancel).collect();
     for loser in losers {
-        loser.await;
+        loser.await?;
     }
     result
+}
+
+/// The place of one of those that will do: the first, or with a seed any of them.
+fn choose<T>(promises: &[Promise<T>], will_do: impl Fn(&Promise<T>) -> bool) -> Option<usize> {
+    let count = promises.iter().filter(|promise| will_do(promise)).count();
+    let mut chosen = promises.iter().enumerate().filter(|(_, promise)| will_do(promise));
+    chosen.nth(Local::with(|local| local.draw(count)).unwrap_or(0)).map(|(at, _)| at)
 }
 
 /// The place and the result of the first that is ready, one that is `preferred` before the others;
@@ -105,8 +115,8 @@ async fn first<T>(
     }
     poll_fn(|cx| {
         let finished = |promise: &Promise<T>| promise.state() != PromiseState::Running;
-        let best = promises.iter().position(|promise| finished(promise) && preferred(promise));
-        let best = best.or_else(|| promises.iter().position(finished));
+        let best = choose(promises, |promise| finished(promise) && preferred(promise));
+        let best = best.or_else(|| choose(promises, finished));
         let candidates = match best {
             Some(at) => at..at + 1,
             None => 0..promises.len(),
@@ -119,4 +129,24 @@ async fn first<T>(
         Poll::Pending
     })
     .await
+}
+
+/// Waits for two children, with results of two types; both results, in the order of the promises.
+///
+/// Dropping this future before its end cancels those of the two that are left.
+///
+/// ```
+/// vigie::run(async {
+///     let here = vigie::spawn(async { 1 });
+///     let there = vigie::call(|| async { "two" });
+///     let (one, two) = vigie::both(here, there).await;
+///     assert_eq!((one.unwrap(), two.unwrap()), (1, "two"));
+/// }).unwrap();
+/// ```
+pub async fn both<A, B>(
+    first: Promise<A>,
+    second: Promise<B>,
+) -> (Result<A, TaskError>, Result<B, TaskError>) {
+    let first = first.await;
+    (first, second.await)
 }

@@ -133,7 +133,7 @@ fn a_call_that_can_go_nowhere_says_so() {
             .await
             .unwrap();
             // To cancel or to drop what never was is harmless.
-            call_on(domain(0), async || ()).cancel().await;
+            call_on(domain(0), async || ()).cancel().await.unwrap();
             drop(call_on(domain(0), async || ()));
         })
         .unwrap();
@@ -277,7 +277,7 @@ fn the_result_of_a_call_is_dropped_once() {
 
             let finished = result(&drops);
             until(|| finished.state() == PromiseState::Returned).await;
-            finished.cancel().await;
+            finished.cancel().await.unwrap();
             assert_eq!(drops.take(), [("result", here)], "cancelled after the end");
 
             // Cancelled at all sorts of moments: there is a result or there is none.
@@ -291,7 +291,7 @@ fn the_result_of_a_call_is_dropped_once() {
                 for _ in 0..round % 50 {
                     thread::yield_now();
                 }
-                promise.cancel().await;
+                promise.cancel().await.unwrap();
                 assert_eq!(drops.take().len(), made.len(), "cancelled some time");
             }
 
@@ -306,7 +306,7 @@ fn the_result_of_a_call_is_dropped_once() {
                 Traced("result", drops_there)
             });
             returned.opened().await;
-            promise.cancel().await;
+            promise.cancel().await.unwrap();
             assert_eq!(drops.take().len(), 1, "cancelled between its return and the end of its child");
 
             mem::forget(result(&drops));
@@ -369,7 +369,7 @@ fn a_call_cancelled_before_it_starts_never_starts() {
             assert!(poll_once(&mut cancelled).await.is_none(), "its domain has not heard of it");
             assert_eq!(drops.len(), 0);
             drop(release);
-            cancelled.await;
+            cancelled.await.unwrap();
             // A later call finds the earlier messages read.
             call_on(domain(1), async || ()).await.unwrap();
             assert_eq!(drops.take(), [("captured", Some(domain(1))); 3], "there, not here");
@@ -393,7 +393,7 @@ fn a_call_cancelled_while_it_runs_has_stopped_when_cancel_returns() {
                 });
                 started.opened().await;
                 assert_eq!(running.state(), PromiseState::Running);
-                running.cancel().await;
+                running.cancel().await.unwrap();
                 assert_eq!(drops.take(), [("the future's", Some(domain(2)))]);
             })
             .unwrap();
@@ -426,7 +426,7 @@ fn a_call_cancelled_while_its_children_run_elsewhere_waits_for_them() {
                     await_all(children).await.unwrap();
                 });
                 until(|| started.len() == 2).await;
-                eldest.cancel().await;
+                eldest.cancel().await.unwrap();
                 let mut seen = drops.take();
                 seen.sort_unstable();
                 let on = |index| Some(domain(index));
@@ -489,7 +489,7 @@ fn many_generations_on_several_domains_are_cancelled() {
             let reached = Gate::default();
             let eldest = generations(MANY / 10, reached.clone());
             reached.opened().await;
-            eldest.cancel().await;
+            eldest.cancel().await.unwrap();
             // And by the end of the run.
             let reached = Gate::default();
             let eldest = generations(MANY / 10, reached.clone());
@@ -526,7 +526,7 @@ fn domain_0_reads_its_inbox_though_its_queue_never_empties() {
                 for n in 0..rounds(100) {
                     assert_eq!(call(async move || n).await.unwrap(), n);
                 }
-                endless.cancel().await;
+                endless.cancel().await.unwrap();
             })
             .unwrap();
     });

@@ -29,7 +29,7 @@ fn a_task_not_yet_started_never_starts() {
                 theirs.push("started");
                 drop(captured);
             });
-            task.cancel().await;
+            task.cancel().await.unwrap();
             assert_eq!(drops.len(), 1, "its future has gone");
             turns(5).await;
             assert_eq!(log.len(), 0);
@@ -84,7 +84,7 @@ fn a_suspended_task_ends_and_its_locals_go() {
                 };
                 let here = spawn(body(&drops));
                 turns(3).await;
-                here.cancel().await;
+                here.cancel().await.unwrap();
                 assert_eq!(drops.take().len(), 1);
                 let (there, started) = (drops.clone(), Gate::default());
                 let theirs = started.clone();
@@ -95,7 +95,7 @@ fn a_suspended_task_ends_and_its_locals_go() {
                     sleeper.await.unwrap();
                 });
                 started.opened().await;
-                there.cancel().await;
+                there.cancel().await.unwrap();
                 assert_eq!(drops.take().len(), 1);
             })
             .unwrap();
@@ -116,7 +116,7 @@ fn a_finished_task_loses_its_result() {
                 // Whoever still looks at it sees one story.
                 let told = format!("{cancel:?}");
                 assert_eq!(drops.len() == 1, told.contains("Cancelled"), "{told}");
-                cancel.await;
+                cancel.await.unwrap();
                 assert_eq!(drops.take().len(), 1);
             }
         })
@@ -143,7 +143,7 @@ fn a_cancelled_task_runs_no_further_step() {
             turns(5).await;
             assert_eq!(steps.get(), 1);
             assert_eq!(Rc::strong_count(&steps), 1, "its future has gone, unawaited");
-            cancel.await;
+            cancel.await.unwrap();
 
             // The other way round: a wake that comes after the cancellation.
             let (theirs, gate) = (steps.clone(), Gate::default());
@@ -155,7 +155,7 @@ fn a_cancelled_task_runs_no_further_step() {
             turns(2).await;
             let cancel = task.cancel();
             gate.open();
-            cancel.await;
+            cancel.await.unwrap();
             turns(5).await;
             assert_eq!(steps.get(), 1);
         })
@@ -175,7 +175,7 @@ fn a_task_that_cancels_itself_finishes_its_slice_and_no_more() {
                     let cancel = theirs.borrow_mut().take().unwrap().cancel();
                     log_there.push("the slice");
                     if !returns {
-                        cancel.await;
+                        cancel.await.unwrap();
                         log_there.push("after its own end");
                     }
                     Traced("result", drops_there)
@@ -208,7 +208,7 @@ fn a_task_that_holds_its_own_promise_goes_with_its_parent() {
             });
             turns(3).await;
             assert_eq!(drops.len(), 0);
-            parent.cancel().await;
+            parent.cancel().await.unwrap();
             assert_eq!(drops.len(), 1);
         })
         .unwrap();
@@ -233,11 +233,11 @@ fn cancelling_twice_ends_once() {
                 let child = spawn(body(&drops_there));
                 yield_now().await;
                 started.open();
-                child.cancel().await;
+                child.cancel().await.unwrap();
                 unreachable!("cancelled before that");
             });
             gate.opened().await;
-            parent.cancel().await;
+            parent.cancel().await.unwrap();
             assert_eq!(drops.take().len(), 1);
 
             // By dropping a cancellation that is under way, of a call.
@@ -272,9 +272,9 @@ fn a_cancellation_may_be_awaited_again() {
     plain()
         .run(async {
             let mut cancel = call(pending::<()>).cancel();
-            (&mut cancel).await;
-            (&mut cancel).await;
-            cancel.await;
+            (&mut cancel).await.unwrap();
+            (&mut cancel).await.unwrap();
+            cancel.await.unwrap();
         })
         .unwrap();
 }
@@ -299,7 +299,7 @@ fn other_tasks_run_while_a_cancellation_waits() {
                     drop(release);
                 });
                 // It would never end, did the other not run meanwhile.
-                slow.cancel().await;
+                slow.cancel().await.unwrap();
                 other.await.unwrap();
             })
             .unwrap();
@@ -350,7 +350,7 @@ fn the_canceller_sleeps_while_it_waits() {
                 drop(release);
                 asked
             });
-            slow.cancel().await;
+            slow.cancel().await.unwrap();
             let asked = watcher.join().unwrap();
             assert!(asked < 20, "{asked} selects");
         })
@@ -396,7 +396,7 @@ fn a_cancellation_found_together_with_a_wake_goes_first() {
                 turns(2).await;
                 gate.open();
                 *seen.lock() = false;
-                cancel.await;
+                cancel.await.unwrap();
                 assert_eq!(log.take(), [""; 0]);
             })
             .unwrap();
@@ -438,13 +438,13 @@ fn a_whole_subtree_over_three_domains_has_stopped_when_cancel_returns() {
                 let root = tree(3, alive.clone(), grown.clone());
                 until(|| grown.len() == NODES).await;
                 assert_eq!(*alive.lock(), NODES);
-                root.cancel().await;
+                root.cancel().await.unwrap();
                 assert_eq!(*alive.lock(), 0);
                 // While it is still growing.
                 for turns_before in [0, 1, 3, 10, 30] {
                     let root = tree(3, alive.clone(), Log::default());
                     turns(turns_before).await;
-                    root.cancel().await;
+                    root.cancel().await.unwrap();
                     assert_eq!(*alive.lock(), 0);
                 }
             })
@@ -470,7 +470,7 @@ fn the_end_of_a_cancelled_task_runs_once() {
                 until(|| started.len() == 1).await;
                 let cancel = task.cancel();
                 turns(5).await;
-                cancel.await;
+                cancel.await.unwrap();
             }
             assert_eq!(ends.len(), 2);
             turns(5).await;
@@ -498,7 +498,7 @@ fn a_cancellation_between_making_a_value_and_owning_it_leaks_nothing() {
                     pending::<()>().await;
                 });
                 turns(round).await;
-                maker.cancel().await;
+                maker.cancel().await.unwrap();
             }
             assert!(made.len() > 6, "some rounds get to the second value");
             assert_eq!(made.len(), drops.len());
@@ -551,7 +551,7 @@ fn a_child_started_just_before_the_cancellation_is_cancelled_too() {
                     pending::<()>().await;
                 });
                 started.opened().await;
-                parent.cancel().await;
+                parent.cancel().await.unwrap();
                 assert_eq!(drops.take().len(), 1);
             }
         })
@@ -575,7 +575,7 @@ fn a_cancelled_parent_says_cancelled_though_its_child_panics_then() {
             started.opened().await;
             let cancel = parent.cancel();
             let told = format!("{cancel:?}");
-            cancel.await;
+            cancel.await.unwrap();
             assert!(told.contains("Running"), "{told}");
             // What a child was cancelled with is nobody's result.
             let next = spawn(async { Ok::<_, TaskError>(1) });

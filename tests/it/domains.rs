@@ -135,7 +135,7 @@ fn a_run_in_a_destructor_is_an_error_where_the_destructor_is_the_runs() {
                 pending::<()>().await;
             });
             vigie::yield_now().await;
-            task.cancel().await;
+            task.cancel().await.unwrap();
         })
         .unwrap();
     assert_eq!(seen.take(), [true]);
@@ -206,7 +206,7 @@ fn outside_of_a_run_nothing_starts() {
     assert_eq!(Rc::strong_count(&kept), 1, "the future has gone");
     assert!(matches!(block_on(promise), Err(TaskError::OutsideRuntime)));
     assert!(matches!(block_on(call(async || ())), Err(TaskError::OutsideRuntime)));
-    block_on(spawn(async {}).cancel());
+    block_on(spawn(async {}).cancel()).unwrap();
     block_on(vigie::yield_now());
     block_on(vigie::yield_if_needed());
     assert!(!should_yield());
@@ -302,7 +302,7 @@ fn a_thousand_runs_leave_no_descriptor_and_no_thread() {
                                 vigie::time::sleep(std::time::Duration::from_micros(1)).await.unwrap();
                             });
                             there.await.unwrap();
-                            accepting.cancel().await;
+                            accepting.cancel().await.unwrap();
                         })
                         .unwrap();
                 }

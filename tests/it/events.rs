@@ -438,7 +438,7 @@ fn a_signal_for_a_cancelled_uid_resumes_nobody() {
         .run(async {
             let sender = events::signal_sender().unwrap();
             let (uid, task) = suspended().await;
-            task.cancel().await;
+            task.cancel().await.unwrap();
             let (_, next) = suspended().await;
             tell(|probe| probe.signals.push(uid));
             sender.send(uid);
@@ -449,7 +449,7 @@ fn a_signal_for_a_cancelled_uid_resumes_nobody() {
             sender.send(uid);
             let cancelled = task.cancel();
             signals_are_read().await;
-            cancelled.await;
+            cancelled.await.unwrap();
         })
         .unwrap();
 }
@@ -566,7 +566,7 @@ fn a_cancelled_uid_is_told_once_to_the_next_select() {
                 let body = || async {
                     let log = tell(|probe| probe.log.clone());
                     let (uid, task) = suspended().await;
-                    task.cancel().await;
+                    task.cancel().await.unwrap();
                     // `cancel` has dropped it, in this slice or before it: told by the next `select`.
                     yield_now().await;
                     assert!(told(&log).contains(&uid));
@@ -601,7 +601,7 @@ fn a_uid_cancelled_from_another_domain_is_told_to_its_own() {
                 syscall.suspend(|_| Ok(())).await
             });
             until(|| uid.lock().is_some()).await;
-            task.cancel().await;
+            task.cancel().await.unwrap();
             let uid = uid.lock().unwrap();
             // Its domain has nothing else to do: it is told without being asked anything.
             let log = tell(|probe| probe.log.clone());

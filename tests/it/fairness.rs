@@ -99,8 +99,8 @@ fn neither_events_nor_tasks_starve_the_others() {
                 let (ticks, rounds) = (ticks.get(), rounds.get());
                 assert!(ticks >= 300, "events starve tasks: {ticks} turns in {rounds} signals");
                 assert!(rounds >= 300, "tasks starve events: {rounds} signals in {ticks} turns");
-                signalled.cancel().await;
-                ticking.cancel().await;
+                signalled.cancel().await.unwrap();
+                ticking.cancel().await.unwrap();
             })
             .unwrap();
     });
@@ -125,8 +125,8 @@ fn neither_timers_nor_tasks_starve_the_others() {
                 }
                 let (ticks, slept) = (ticks.get(), slept.get());
                 assert!(ticks >= 300 && slept >= 300, "{ticks} turns, {slept} sleeps");
-                sleeping.cancel().await;
-                ticking.cancel().await;
+                sleeping.cancel().await.unwrap();
+                ticking.cancel().await.unwrap();
             })
             .unwrap();
     });
@@ -160,7 +160,7 @@ fn sources_are_heard_though_tasks_are_always_ready() {
             .run(async {
                 let (_, ticking) = ticker();
                 ping_pong(300).await;
-                ticking.cancel().await;
+                ticking.cancel().await.unwrap();
             })
             .unwrap();
     });
@@ -177,7 +177,7 @@ fn sources_are_heard_though_timers_are_always_due() {
                     }
                 });
                 ping_pong(300).await;
-                sleeping.cancel().await;
+                sleeping.cancel().await.unwrap();
             })
             .unwrap();
     });
@@ -242,7 +242,7 @@ fn an_operation_that_is_always_ready_gives_way() {
             .unwrap();
             assert!(slices.iter().all(|operations| *operations <= 32), "{slices:?}");
             assert!(slices.len() >= 100, "{}", slices.len());
-            ticking.cancel().await;
+            ticking.cancel().await.unwrap();
         })
         .unwrap();
 }
@@ -266,7 +266,7 @@ fn an_operation_that_waits_is_not_charged() {
             })
             .await;
             assert_eq!(ticks.get(), before, "it had its slice to itself");
-            ticking.cancel().await;
+            ticking.cancel().await.unwrap();
         })
         .unwrap();
 }
@@ -454,7 +454,7 @@ fn a_destructor_has_a_budget_of_its_own() {
         yield_now().await;
         // This slice spends all that it has.
         while succeeds() {}
-        doomed.cancel().await;
+        doomed.cancel().await.unwrap();
         assert!(said.get());
     });
     ran.unwrap();

@@ -169,7 +169,7 @@ fn a_sleeper_that_is_cancelled_does_not_hold_up_the_run() {
                 let here = spawn(sleep(LONG));
                 let there = call(|| sleep(LONG));
                 turns(10).await;
-                here.cancel().await;
+                here.cancel().await.unwrap();
                 drop(there);
                 let left = spawn(sleep(LONG));
                 yield_now().await;

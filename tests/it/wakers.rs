@@ -88,7 +88,7 @@ fn a_waker_of_a_finished_task_wakes_nobody() {
     plain()
         .run(async {
             let (task, _, old) = polled().await;
-            task.cancel().await;
+            task.cancel().await.unwrap();
             // The next has the same place.
             let (_next, polls, _) = polled().await;
             for _ in 0..3 {
@@ -163,7 +163,7 @@ fn a_waker_keeps_no_future_alive() {
             });
             assert_eq!(here.await.unwrap().len(), 1 << 16);
             assert!(weak.upgrade().is_none());
-            there.cancel().await;
+            there.cancel().await.unwrap();
             let mut gone: Vec<_> = drops.take();
             gone.sort_unstable();
             let domain_1 = Domain::all()[1];

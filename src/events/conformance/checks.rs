@@ -310,7 +310,7 @@ async fn mixed(rig: Rig) -> Outcome {
         while !tasks.is_empty() {
             let task = tasks.swap_remove(rng.usize(..tasks.len()));
             if rng.u8(..4) == 0 {
-                task.cancel().await;
+                task.cancel().await.unwrap();
             } else {
                 join(task).await?;
             }
@@ -334,7 +334,7 @@ async fn wanderer(rig: Rig, mut rng: Rng) -> Outcome {
                 let there = rig.clone();
                 let far = call(move || async move { there.sleep(FAR).await });
                 rig.sleep(after).await?;
-                far.cancel().await;
+                far.cancel().await.unwrap();
             }
             _ => rig.sleep(after).await?,
         }

@@ -15,12 +15,12 @@ pub(super) async fn cancelled(rig: Rig) -> Outcome {
         rig.sleep(Duration::ZERO).await?;
         cancel_all(asleep).await;
         // Not begun.
-        sleeper(&rig, FAR).cancel().await;
+        sleeper(&rig, FAR).cancel().await.unwrap();
         // About to end, or just ended.
         for after in [0, 0, 1, 1, 2] {
             let task = sleeper(&rig, millis(after));
             rig.sleep(millis(after)).await?;
-            task.cancel().await;
+            task.cancel().await.unwrap();
         }
         // Nobody waits for this one, which is cancelled as its parent ends.
         let last = sleeper(&rig, FAR);
@@ -69,7 +69,7 @@ pub(super) async fn stale(rig: Rig) -> Outcome {
         if far.state() != PromiseState::Running {
             return Err(Fault::Early);
         }
-        far.cancel().await;
+        far.cancel().await.unwrap();
         Ok(())
     })
     .await

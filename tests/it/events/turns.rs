@@ -214,7 +214,7 @@ fn interrupted_by_whatever_has_news() {
                 once_blocked(bell, move || gate.open()).join().unwrap();
                 task.await.unwrap();
                 let endless = call_on(domain(index), || async { std::future::pending::<()>().await });
-                endless.cancel().await;
+                endless.cancel().await.unwrap();
             }
             for bell in bells {
                 let state = bell.state();

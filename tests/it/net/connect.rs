@@ -224,7 +224,7 @@ mod under_way {
                 assert_eq!(given_up.unwrap_err(), TimeoutError::Elapsed);
                 let given_up = spawn(TcpStream::connect(addr));
                 turns(10).await;
-                given_up.cancel().await;
+                given_up.cancel().await.unwrap();
 
                 // Neither of them comes, once there is room: the first to come is a later one.
                 listener.accept().unwrap();

@@ -293,9 +293,9 @@ fn streams_end_with_the_tasks_that_are_cancelled() {
                     child.await.unwrap().and(read)
                 });
                 turns(5).await;
-                soon(away.cancel()).await;
+                soon(away.cancel()).await.unwrap();
                 assert_eq!(peer.read(&mut [0]).unwrap(), 0);
-                soon(here.cancel()).await;
+                soon(here.cancel()).await.unwrap();
                 assert_eq!(shared_peer.read(&mut [0]).unwrap(), 0);
             });
         ran.unwrap();

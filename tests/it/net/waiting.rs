@@ -136,7 +136,7 @@ fn a_read_that_is_given_up_leaves_the_stream_as_it_was() {
                 } else {
                     let reader = reader(&stream);
                     turns(2).await;
-                    reader.cancel().await;
+                    reader.cancel().await.unwrap();
                 }
                 if round % 3 == 0 {
                     peer.write_all(b"back").unwrap();
@@ -260,7 +260,7 @@ fn a_reader_that_never_has_to_wait_lets_the_others_have_their_turns() {
             // A slice has room for 32.
             let turns = turns_of_others.get();
             assert!(turns >= BYTES / 32 - 1, "{turns} turns");
-            other.cancel().await;
+            other.cancel().await.unwrap();
         });
         ran.unwrap();
     });
@@ -284,7 +284,7 @@ fn a_writer_that_never_has_to_wait_lets_the_others_have_their_turns() {
                 stream.write_all(b"x").await.unwrap();
             }
             assert!(turns.get() >= BYTES / 32 - 1, "{} turns", turns.get());
-            other.cancel().await;
+            other.cancel().await.unwrap();
         });
         ran.unwrap();
     });

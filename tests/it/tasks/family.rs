@@ -47,7 +47,7 @@ fn many_generations_are_cancelled() {
             };
             let task = spawn(generations(MANY, Box::pin(youngest)));
             gate.opened().await;
-            task.cancel().await;
+            task.cancel().await.unwrap();
             assert_eq!(drops.len(), 1, "cancelled down to the youngest");
         })
         .unwrap();
@@ -183,7 +183,7 @@ fn leaked_children_of_a_task_that_fails_are_cancelled_on_every_domain() {
             turns(10).await;
             assert_eq!(returned.state(), PromiseState::Running);
             assert_eq!(drops.len(), 0);
-            returned.cancel().await;
+            returned.cancel().await.unwrap();
             assert_eq!(names(&drops), ["here", "there"], "cancelled after its return");
 
             let (theirs, started) = (drops.clone(), Log::default());
@@ -193,7 +193,7 @@ fn leaked_children_of_a_task_that_fails_are_cancelled_on_every_domain() {
                 pending::<()>().await;
             });
             until(|| started.len() == 2).await;
-            waiting.cancel().await;
+            waiting.cancel().await.unwrap();
             assert_eq!(names(&drops), ["here", "there"], "cancelled while it waits");
         })
         .unwrap();

@@ -83,13 +83,13 @@ fn a_panic_in_a_destructor_during_cancellation_harms_nobody_else() {
             });
             let task = spawn(BadEnd(Poll::Pending));
             yield_now().await;
-            task.cancel().await;
+            task.cancel().await.unwrap();
             let unstarted = spawn(BadEnd(Poll::Pending));
-            unstarted.cancel().await;
+            unstarted.cancel().await.unwrap();
             drop(spawn(BadEnd(Poll::Pending)));
             let called = call(|| BadEnd(Poll::Pending));
             turns(10).await;
-            called.cancel().await;
+            called.cancel().await.unwrap();
             assert_eq!(sibling.await.unwrap(), "unharmed");
         })
         .unwrap();
@@ -134,11 +134,11 @@ fn a_payload_whose_destructor_panics_harms_nobody() {
             // (In an async block, as in a call, two panics at once are the language's abort.)
             disarm(call(|| TwoBombs(false)).await);
             // All of them go.
-            spawn(TwoBombs(true)).cancel().await;
-            call(|| TwoBombs(false)).cancel().await;
+            spawn(TwoBombs(true)).cancel().await.unwrap();
+            call(|| TwoBombs(false)).cancel().await.unwrap();
             let finished = spawn(TwoBombs(true));
             turns(10).await;
-            finished.cancel().await;
+            finished.cancel().await.unwrap();
             drop(spawn(TwoBombs(true)));
             bystander.await.unwrap()
         });
@@ -243,9 +243,9 @@ fn a_destructor_of_an_ending_task_starts_no_task() {
             all_ending(&log);
             let suspended = spawn(Spawns(Poll::Pending, log.clone()));
             yield_now().await;
-            suspended.cancel().await;
+            suspended.cancel().await.unwrap();
             all_ending(&log);
-            spawn(Spawns(Poll::Pending, log.clone())).cancel().await;
+            spawn(Spawns(Poll::Pending, log.clone())).cancel().await.unwrap();
             all_ending(&log);
         })
         .unwrap();
