@@ -97,7 +97,7 @@ pub use crate::{
     runtime::{Builder, run},
     task::{
         Cancel, Promise, PromiseState, TaskSet, TryNext, YieldNow, await_all, await_first, await_one, both,
-        call, call_on, parallel, spawn, yield_if_needed, yield_now,
+        call, call_on, parallel, protect, spawn, uncancellable, yield_if_needed, yield_now,
     },
 };
 

@@ -65,7 +65,15 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.timer {
-            Some((syscall, _)) if syscall.is_here() => return syscall.poll_signalled(cx).map(Ok),
+            Some((syscall, _)) if syscall.is_here() => {
+                if syscall.poll_signalled(cx).is_ready() {
+                    return Poll::Ready(Ok(()));
+                }
+                return match events::can_suspend() {
+                    Ok(()) => Poll::Pending,
+                    Err(error) => Poll::Ready(Err(error)),
+                };
+            }
             // Carried out of the run that it was started in: a new timer, or the error, is due here.
             started => *started = None,
         }

@@ -14,13 +14,25 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`EventsError::OutsideRuntime`] on a thread that runs no domain, [`EventsError::NoEvents`] where
-/// nothing could ever end the suspension.
+/// Those of [`can_suspend`].
 pub fn syscall() -> Result<Syscall, EventsError> {
+    can_suspend()?;
+    Local::with(|local| Syscall::new(local.clone())).ok_or(EventsError::OutsideRuntime)
+}
+
+/// Could code that runs here wait for the domain's events?
+///
+/// # Errors
+///
+/// [`EventsError::OutsideRuntime`] on a thread that runs no domain, [`EventsError::NoEvents`] where
+/// nothing could ever end the suspension, [`EventsError::Ending`] in a destructor that runs as its
+/// task ends: that takes no further step, and blocking the thread would block the domain.
+pub fn can_suspend() -> Result<(), EventsError> {
     Local::with(|local| match local.events.try_borrow() {
         // In use means that they are there.
         Ok(events) if events.is_none() => Err(EventsError::NoEvents),
-        _ => Ok(Syscall::new(local.clone())),
+        _ if local.is_ending() => Err(EventsError::Ending),
+        _ => Ok(()),
     })
     .unwrap_or(Err(EventsError::OutsideRuntime))
 }

@@ -68,6 +68,8 @@ pub(crate) struct Local {
     /// How many calls went out: the next goes to the next domain.
     calls: Cell<usize>,
     rng: RefCell<Option<Rng>>,
+    /// Have the events failed, so that nothing may wait any longer?
+    hopeless: Cell<bool>,
     /// Has every task of the run finished?
     pub(super) over: Cell<bool>,
     /// What ended the run before its time, on domain 0.
@@ -112,6 +114,7 @@ impl Local {
             busy_ticks: Cell::new(0),
             calls: Cell::new(0),
             rng: RefCell::new(rng),
+            hopeless: Cell::new(false),
             over: Cell::new(false),
             fatal: RefCell::default(),
         }
@@ -164,6 +167,11 @@ impl Local {
             // Each domain begins at another, so that not all of them call the same one first.
             None => Some(calls.wrapping_add(self.index() as usize) % count),
         }
+    }
+
+    /// Is the current task ending?
+    pub(super) fn is_ending(&self) -> bool {
+        self.current.borrow().as_ref().is_some_and(|task| task.node().is_ending())
     }
 
     /// One of `count` equal choices: the first, or as the seed decides.
@@ -232,12 +240,30 @@ impl Local {
         }
     }
 
+    /// A cancellation that had to wait is due at the end of the current slice.
+    pub(crate) fn deliver(&self, task: Rc<dyn Task>) {
+        self.doomed.borrow_mut().push_back(task);
+    }
+
+    /// Cancels every task of this domain, shielded or not: nothing that it waits for will come.
+    pub(super) fn doom_all(&self) {
+        self.hopeless.set(true);
+        let tasks: Vec<_> = self.tasks.borrow().iter().cloned().collect();
+        for task in tasks {
+            task.node().cancel();
+            self.deliver(task);
+        }
+    }
+
     /// Ends what was doomed. No task is running.
     pub(super) fn reap(&self) {
         loop {
             let Some(task) = self.doomed.borrow_mut().pop_front() else {
                 return;
             };
+            if !self.hopeless.get() && task.node().defer() {
+                continue;
+            }
             if task.node().is_ending() {
                 // Its future is gone; what still keeps it are children whose promises were leaked.
                 self.doom_children(&task);

@@ -195,6 +195,7 @@ impl Local {
 
     /// This domain's events have failed: it uses them no more, and the run ends.
     fn fail(&self, fatal: Fatal) {
+        self.doom_all();
         self.finalise_into(Some(fatal));
     }
 

@@ -12,6 +12,8 @@ pub enum EventsError {
     NoEvents,
     /// The domain's events are of another type than this one.
     OtherEvents(&'static str),
+    /// The current task is ending: this is one of its destructors, which may wait for nothing.
+    Ending,
     /// The events are in use further up this thread's stack.
     InUse,
 }
@@ -22,6 +24,7 @@ impl fmt::Display for EventsError {
             Self::OutsideRuntime => f.write_str("no vigie domain runs on this thread"),
             Self::NoEvents => f.write_str("this run has no events that could resume a task"),
             Self::OtherEvents(wanted) => write!(f, "the domain's events are not of the type {wanted}"),
+            Self::Ending => f.write_str("the current task is ending, and may wait for nothing"),
             Self::InUse => f.write_str("the domain's events are already in use on this thread"),
         }
     }

@@ -64,7 +64,7 @@ pub use self::{
     signal::{ReadyReceiver, ReadySender, SignalSender, Signals, ready_queue},
     syscall::{Suspend, Syscall, Uid},
 };
-pub use crate::domain::access::{charged, signal_sender, syscall, with};
+pub use crate::domain::access::{can_suspend, charged, signal_sender, syscall, with};
 
 pub(crate) use self::syscall::Suspensions;
 

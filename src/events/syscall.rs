@@ -83,19 +83,22 @@ impl Syscall {
         if self.received {
             return Poll::Ready(());
         }
+        // Made before the borrow below, and what it replaces dropped after: a waker is anybody's code.
+        let waiting = Suspension::waiting(cx.waker());
         let mut suspensions = self.local.suspensions.borrow_mut();
         let Some(suspension) = suspensions.get_mut(self.uid.key) else {
+            drop(suspensions);
             return Poll::Ready(());
         };
-        match suspension {
-            Suspension::Signalled => {
-                suspensions.remove(self.uid.key);
-                self.received = true;
-                return Poll::Ready(());
-            }
-            Suspension::Waiting(waker) => waker.clone_from(cx.waker()),
-            Suspension::Named => *suspension = Suspension::Waiting(cx.waker().clone()),
+        if matches!(suspension, Suspension::Signalled) {
+            suspensions.remove(self.uid.key);
+            drop(suspensions);
+            self.received = true;
+            return Poll::Ready(());
         }
+        let before = std::mem::replace(suspension, waiting);
+        drop(suspensions);
+        drop(before);
         Poll::Pending
     }
 }
@@ -158,8 +161,20 @@ pub(crate) enum Suspension {
     /// Has a uid, and waits for nothing yet.
     Named,
     Waiting(Waker),
+    /// This task waits, and nothing in between: it needs no waker.
+    TaskWaiting(Key),
     /// The signal came; the task has not looked yet.
     Signalled,
+}
+
+impl Suspension {
+    fn waiting(waker: &Waker) -> Self {
+        let current = Local::with(|local| local.current()).flatten();
+        match current.filter(|task| task.is_woken_by(waker)) {
+            Some(task) => Self::TaskWaiting(task.node().key),
+            None => Self::Waiting(waker.clone()),
+        }
+    }
 }
 
 pub(crate) type Suspensions = Slots<Suspension>;
@@ -167,16 +182,15 @@ pub(crate) type Suspensions = Slots<Suspension>;
 impl Local {
     /// Delivers a signal: at most once, to the suspension that the uid names, or to none.
     pub(crate) fn signal(&self, uid: Uid) {
-        let waker = match self.suspensions.borrow_mut().get_mut(uid.key) {
-            None => None,
-            Some(suspension) => match std::mem::replace(suspension, Suspension::Signalled) {
-                Suspension::Waiting(waker) => Some(waker),
-                Suspension::Named | Suspension::Signalled => None,
-            },
+        let before = match self.suspensions.borrow_mut().get_mut(uid.key) {
+            None => return,
+            Some(suspension) => std::mem::replace(suspension, Suspension::Signalled),
         };
         // Outside of the borrow: a waker is anybody's code.
-        if let Some(waker) = waker {
-            waker.wake();
+        match before {
+            Suspension::Waiting(waker) => waker.wake(),
+            Suspension::TaskWaiting(task) => self.wake(task),
+            Suspension::Named | Suspension::Signalled => {}
         }
     }
 

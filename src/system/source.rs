@@ -112,7 +112,10 @@ impl<T: AsFd> Source<T> {
         if let Some(token) = here
             && system.sources.poll_ready(token, direction, cx.waker()).is_pending()
         {
-            return Poll::Pending;
+            return match events::can_suspend() {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error.into())),
+            };
         }
         loop {
             match operate(self.get()) {
@@ -127,6 +130,9 @@ impl<T: AsFd> Source<T> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if let Err(error) = events::can_suspend() {
+                        return Poll::Ready(Err(error.into()));
+                    }
                     // The poller tells of every change after this: the registration comes with the
                     // readiness of its moment, and what the observer has already pushed is applied
                     // on this thread, later.

@@ -10,6 +10,7 @@ mod node;
 mod parallel;
 mod promise;
 mod set;
+mod shield;
 mod wait;
 mod waker;
 mod yielding;
@@ -20,6 +21,7 @@ pub use self::{
     parallel::parallel,
     promise::{Cancel, Promise, PromiseState},
     set::{TaskSet, TryNext},
+    shield::{protect, uncancellable},
     wait::{await_all, await_first, await_one, both},
     yielding::{YieldNow, yield_if_needed, yield_now},
 };

@@ -12,7 +12,7 @@ use crate::{
     domain::Shared,
     slots::Key,
     sync::Arc,
-    task::{set::Finished, shielded},
+    task::{set::Finished, shield::Finalisers, shielded},
 };
 
 /// A task, or the near end of a call whose task lives on another domain.
@@ -109,6 +109,12 @@ pub(crate) struct Node {
     /// Those of its children that were not cancelled.
     pub(crate) uncancelled: Cell<u32>,
     waiter: RefCell<Option<Waiter>>,
+    /// How many sections of its future are not to be cancelled just now.
+    shields: Cell<u32>,
+    /// Does a cancellation wait for the end of those?
+    deferred: Cell<bool>,
+    /// What its child that finalises it still has to run, if there is one.
+    pub(crate) finalisers: RefCell<Weak<Finalisers>>,
 }
 
 impl Node {
@@ -124,6 +130,9 @@ impl Node {
             pending: Cell::new(1),
             uncancelled: Cell::new(0),
             waiter: RefCell::default(),
+            shields: Cell::new(0),
+            deferred: Cell::new(false),
+            finalisers: RefCell::default(),
         }
     }
 
@@ -160,6 +169,23 @@ impl Node {
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
+    }
+
+    /// Begins a section that is not to be cancelled.
+    pub(crate) fn shield(&self) {
+        self.shields.update(|count| count + 1);
+    }
+
+    /// Ends such a section; `true` if a cancellation has waited for it.
+    pub(crate) fn unshield(&self) -> bool {
+        self.shields.update(|count| count - 1);
+        self.shields.get() == 0 && self.deferred.replace(false)
+    }
+
+    /// A cancellation is due: `true` if it has to wait.
+    pub(crate) fn defer(&self) -> bool {
+        self.deferred.set(self.shields.get() > 0);
+        self.deferred.get()
     }
 
     /// Notes how its future ends. A later word, of a destructor that panics, replaces an earlier one.
