@@ -41,11 +41,11 @@
 //!
 //! # Fairness
 //!
-//! At each tick a domain first runs the tasks that news from outside has resumed, one slice each, and
-//! then one quantum of the others ([`Builder::quanta`], one task by default). So an event waits for the
-//! events before it and for one slice of the others, however many of those are ready; and a flood of
-//! events leaves the others one quantum a round. A
-//! slice ends when the task is pending, or when 32 operations in a row have succeeded at once
+//! At each tick a domain first runs tasks that news from outside has resumed, one slice each and at
+//! most 64 of them, and then one quantum of the others ([`Builder::quanta`], one task by default). So an
+//! event waits for the events before it and for one quantum of the others, plus one more for each 64 events
+//! before it, however many others are ready; and in a flood of events one quantum of the others runs
+//! after every 64 slices at the latest. A slice ends when the task is pending, or when 32 operations in a row have succeeded at once
 //! ([`events::charged`]). A long computation asks [`should_yield`].
 //!
 //! # Outside of a run
@@ -73,6 +73,8 @@ mod loom_tests;
 #[cfg(not(vigie_loom))]
 mod domain;
 #[cfg(not(vigie_loom))]
+mod domain_local;
+#[cfg(not(vigie_loom))]
 mod error;
 #[cfg(not(vigie_loom))]
 pub mod events;
@@ -92,7 +94,8 @@ pub mod time;
 
 #[cfg(not(vigie_loom))]
 pub use crate::{
-    domain::{Domain, TaskId, access::should_yield},
+    domain::{Domain, Hook, TaskId, access::should_yield, on_tick},
+    domain_local::DomainLocal,
     error::{Panic, RunError, TaskError},
     runtime::{Builder, run},
     task::{

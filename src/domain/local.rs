@@ -10,7 +10,8 @@ use std::{
 use fastrand::Rng;
 
 use crate::{
-    domain::{Domain, Fatal, Message, Shared, run_queue::RunQueue},
+    domain::{Domain, Fatal, Message, Shared, hooks::Hooks, run_queue::RunQueue},
+    domain_local::Values,
     error::TaskError,
     events::{Events, Interrupt, Suspensions, Uid},
     slots::{Key, Slots},
@@ -49,6 +50,11 @@ pub(crate) struct Local {
     pub(super) doomed: RefCell<VecDeque<Rc<dyn Task>>>,
     /// The main task, on domain 0.
     pub(super) root: RefCell<Option<Rc<dyn Task>>>,
+
+    /// Called at every tick.
+    pub(super) hooks: Hooks,
+    /// Of the domain locals.
+    pub(crate) values: Values,
 
     pub(crate) suspensions: RefCell<Suspensions>,
     /// Uids to tell the next `select`.
@@ -104,6 +110,8 @@ impl Local {
             current: RefCell::default(),
             doomed: RefCell::default(),
             root: RefCell::default(),
+            hooks: Hooks::default(),
+            values: Values::new(),
             suspensions: RefCell::new(Suspensions::new()),
             cancelled: RefCell::default(),
             events: RefCell::new(events),

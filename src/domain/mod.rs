@@ -1,9 +1,10 @@
 //! Domains: a thread each, and the tasks that live on it.
 //!
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
-//! loop that it runs, and `access` how code inside a task reaches the domain it runs on.
+//! loop that it runs, `hooks` what it calls in it, and `access` how code inside a task reaches the domain it runs on.
 
 pub(crate) mod access;
+mod hooks;
 mod local;
 mod run_queue;
 mod shared;
@@ -11,6 +12,7 @@ mod tick;
 
 use std::fmt;
 
+pub use self::hooks::{Hook, on_tick};
 pub(crate) use self::{
     local::{Entered, Local, Setting},
     shared::{Fatal, Message, Shared},

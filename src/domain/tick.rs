@@ -13,6 +13,8 @@ use crate::{
     task::{Task, shielded},
 };
 
+/// How many signalled tasks run before ordinary ones do again.
+const SIGNALLED: usize = 64;
 /// How many messages, and how many signals, are read before tasks run again.
 const MAIL: usize = 1024;
 /// Ticks without running dry after which the events hear of it, and again after as many.
@@ -38,9 +40,10 @@ impl Local {
         if self.shared.parker.take() {
             self.read_mail();
         }
+        self.hooks.call();
         self.reap();
         self.select();
-        let signalled = self.queue.borrow().signalled();
+        let signalled = self.queue.borrow().signalled().min(SIGNALLED);
         for _ in 0..signalled {
             let task = self.queue.borrow_mut().pop_signalled();
             self.run_slice(task);
@@ -225,8 +228,10 @@ impl Local {
         }
     }
 
-    /// The domain ends: finalises its events.
+    /// The domain ends: lets go of what its tasks have left, and finalises its events.
     pub(crate) fn finalise(&self) {
+        self.hooks.clear();
+        self.values.clear();
         self.finalise_into(None);
         self.shared.set_over();
     }

@@ -28,6 +28,6 @@ pub use self::{
 
 pub(crate) use self::{
     call::Called,
-    cell::{Joined, TaskCell, shielded},
+    cell::{Joined, TaskCell, catch, discard, shielded},
     node::{Ending, Node, Parent, Task, Waiter},
 };

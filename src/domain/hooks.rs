@@ -1,0 +1,132 @@
+//! Hooks: functions that a domain calls at every tick.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    rc::{Rc, Weak},
+};
+
+use crate::{
+    domain::Local,
+    error::TaskError,
+    task::{catch, discard},
+};
+
+/// Has the current domain call `hook` at every tick, on its own thread, until the handle is dropped.
+///
+/// A tick is one round of the domain: mail, events, the tasks that they resumed, a quantum of the
+/// others. A domain that has nothing to do parks, and does not tick; a hook does not keep it from that.
+/// Hooks run one after the other in the order in which they were added, outside of any task: what they
+/// spawn gets [`TaskError::OutsideRuntime`]. They may add and remove hooks. A hook that panics is
+/// removed; the panic hook has reported it.
+///
+/// # Errors
+///
+/// [`TaskError::OutsideRuntime`] on a thread that runs no domain.
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+///
+/// vigie::run(async {
+///     let ticks = Rc::new(Cell::new(0));
+///     let counted = ticks.clone();
+///     let hook = vigie::on_tick(move || counted.set(counted.get() + 1)).unwrap();
+///     for _ in 0..10 {
+///         vigie::yield_now().await;
+///     }
+///     hook.remove();
+///     let seen = ticks.get();
+///     assert!(seen >= 10);
+///     vigie::yield_now().await;
+///     assert_eq!(ticks.get(), seen);
+/// }).unwrap();
+/// ```
+pub fn on_tick(hook: impl FnMut() + 'static) -> Result<Hook, TaskError> {
+    let added = Local::with(|local| Hook { id: local.hooks.add(hook), local: Rc::downgrade(local) });
+    added.ok_or(TaskError::OutsideRuntime)
+}
+
+/// A function that a domain calls at every tick; see [`on_tick`]. Dropping it removes the function.
+#[must_use = "a hook that is dropped is removed"]
+pub struct Hook {
+    local: Weak<Local>,
+    id: u64,
+}
+
+impl Hook {
+    /// Removes the hook: it is called no more. As dropping it.
+    pub fn remove(self) {}
+
+    /// Leaves the hook in place for as long as its domain lives.
+    pub fn detach(mut self) {
+        self.local = Weak::new();
+    }
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        if let Some(local) = self.local.upgrade() {
+            discard(local.hooks.remove(self.id));
+        }
+    }
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook").finish_non_exhaustive()
+    }
+}
+
+type Function = Rc<RefCell<dyn FnMut()>>;
+
+/// The hooks of one domain, by the order in which they were added.
+#[derive(Default)]
+pub(super) struct Hooks {
+    list: RefCell<Vec<(u64, Function)>>,
+    next: Cell<u64>,
+}
+
+impl Hooks {
+    fn add(&self, hook: impl FnMut() + 'static) -> u64 {
+        let id = self.next.replace(self.next.get() + 1);
+        self.list.borrow_mut().push((id, Rc::new(RefCell::new(hook))));
+        id
+    }
+
+    #[must_use]
+    fn remove(&self, id: u64) -> Option<Function> {
+        let mut list = self.list.borrow_mut();
+        let at = list.iter().position(|(there, _)| *there == id)?;
+        Some(list.remove(at).1)
+    }
+
+    /// Calls each once; those that are added meanwhile wait for the next time.
+    pub(super) fn call(&self) {
+        let end = self.next.get();
+        let mut done = None;
+        while let Some((id, hook)) = self.after(done).filter(|(id, _)| *id < end) {
+            // Nobody else borrows it: a tick does not happen within a hook.
+            if let Err(panic) = catch(|| (hook.borrow_mut())()) {
+                discard(panic);
+                discard(self.remove(id));
+            }
+            discard(hook);
+            done = Some(id);
+        }
+    }
+
+    /// The first hook that was added after this one.
+    fn after(&self, done: Option<u64>) -> Option<(u64, Function)> {
+        let list = self.list.borrow();
+        let at = done.map_or(0, |done| list.partition_point(|(id, _)| *id <= done));
+        list.get(at).cloned()
+    }
+
+    /// Lets go of all.
+    pub(super) fn clear(&self) {
+        let list = self.list.take();
+        for (_, hook) in list {
+            discard(hook);
+        }
+    }
+}
