@@ -2,7 +2,7 @@
 
 use std::{any::Any, error::Error, fmt, io};
 
-use crate::sync::Mutex;
+use crate::{domain::Tree, sync::Mutex};
 
 /// Why a task has no result.
 #[derive(Debug)]
@@ -83,23 +83,27 @@ impl fmt::Display for Panic {
     }
 }
 
-/// Why a run did not start, where the system is not to blame. It is found inside the `io::Error` of
+/// Why a run did not start, or did not reach its end, where the system is not to blame. It is found inside the `io::Error` of
 /// [`Builder::run`](crate::Builder::run).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunError {
     /// A runtime already runs on this thread.
     AlreadyRunning,
     /// The builder asks for more domains than can be numbered.
     TooManyDomains,
+    /// Every task waited, and nothing could wake any (see [`Deadlocks`](crate::Deadlocks)); these were
+    /// they. All were cancelled, and have finished.
+    Deadlock(Box<Tree>),
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AlreadyRunning => "a runtime already runs on this thread",
-            Self::TooManyDomains => "too many domains",
-        })
+        match self {
+            Self::AlreadyRunning => f.write_str("a runtime already runs on this thread"),
+            Self::TooManyDomains => f.write_str("too many domains"),
+            Self::Deadlock(tree) => write!(f, "every task waits, and nothing can wake any:\n{tree}"),
+        }
     }
 }
 

@@ -81,6 +81,8 @@ pub mod events;
 #[cfg(not(vigie_loom))]
 mod runtime;
 #[cfg(not(vigie_loom))]
+mod shutdown;
+#[cfg(not(vigie_loom))]
 mod slots;
 #[cfg(not(vigie_loom))]
 mod task;
@@ -94,7 +96,9 @@ pub mod time;
 
 #[cfg(not(vigie_loom))]
 pub use crate::{
-    domain::{Domain, Hook, TaskId, access::should_yield, on_tick},
+    domain::{
+        Deadlocks, Domain, Hook, TaskId, TaskInfo, TaskState, Tree, access::should_yield, on_tick, tree,
+    },
     domain_local::DomainLocal,
     error::{Panic, RunError, TaskError},
     runtime::{Builder, run},

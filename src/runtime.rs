@@ -8,12 +8,14 @@ use std::{
     rc::Rc,
     sync::mpsc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use crate::{
-    domain::{Entered, Fatal, Local, Message, Setting, Shared},
+    domain::{Deadlocks, Entered, Fatal, Group, Local, Message, Setting, Tree},
     error::{RunError, TaskError},
     events::{Events, Seat},
+    shutdown::{self, Report, Reporter},
     sync::{Arc, AtomicU64, Ordering},
     task::{Joined, Parent, TaskCell},
 };
@@ -63,6 +65,7 @@ pub struct Builder {
     #[cfg(feature = "system")]
     backend: Backend,
     spawn_thread: SpawnThread,
+    report: Option<Report>,
 }
 
 /// Which events the domains get.
@@ -86,7 +89,8 @@ impl Builder {
     pub fn new() -> Self {
         Self {
             extra_domains: None,
-            setting: Setting { quanta: 1, seed: None },
+            setting: Setting { quanta: 1, seed: None, deadlocks: Deadlocks::default() },
+            report: None,
             #[cfg(feature = "system")]
             events: Choice::System,
             #[cfg(not(feature = "system"))]
@@ -117,6 +121,42 @@ impl Builder {
     /// seed tasks run first in, first out, and calls go round.
     pub fn seed(mut self, seed: u64) -> Self {
         self.setting.seed = Some(seed);
+        self
+    }
+
+    /// When a run in which every task waits is given up; see [`Deadlocks`].
+    ///
+    /// ```
+    /// use vigie::{Builder, RunError};
+    ///
+    /// let error = Builder::new().run(std::future::pending::<()>()).unwrap_err();
+    /// let reason = error.get_ref().and_then(|reason| reason.downcast_ref());
+    /// let Some(RunError::Deadlock(tree)) = reason else { panic!("{error}") };
+    /// assert_eq!(tree.tasks().len(), 1);
+    /// ```
+    pub fn deadlocks(mut self, deadlocks: Deadlocks) -> Self {
+        self.setting.deadlocks = deadlocks;
+        self
+    }
+
+    /// If the run has not ended so long after the future of the main task has gone, prints the tree of
+    /// the tasks that still live to the standard error output, once. A thread of its own waits for that.
+    ///
+    /// What keeps a run can be a child whose promise was leaked, a section that is not to be cancelled,
+    /// a finaliser, or a task that computes or blocks; the latter's domain is named as one that does not
+    /// answer.
+    pub fn shutdown_report(self, after: Duration) -> Self {
+        self.shutdown_report_with(after, move |tree| shutdown::print(after, tree))
+    }
+
+    /// As [`shutdown_report`](Self::shutdown_report), with `report` called in place of printing, on the
+    /// thread that waits.
+    pub fn shutdown_report_with(
+        mut self,
+        after: Duration,
+        report: impl Fn(&Tree) + Send + Sync + 'static,
+    ) -> Self {
+        self.report = Some(Report { after, tell: Arc::new(report) });
         self
     }
 
@@ -177,7 +217,7 @@ impl Builder {
     /// A thread that cannot be started or events that cannot be made: then nothing has run, and all
     /// that was started has been taken down. A `select` or a `finalise` that failed: then all tasks
     /// were cancelled and have finished. [`RunError`] (inside the `io::Error`) if a runtime already
-    /// runs on this thread.
+    /// runs on this thread, or if every task waits for ever.
     ///
     /// # Panics
     ///
@@ -210,10 +250,10 @@ impl Builder {
     }
 
     /// Makes a domain, on its own thread.
-    fn make_domain(&self, peers: &Arc<[Arc<Shared>]>, index: u32) -> io::Result<Rc<Local>> {
-        let shared = peers[index as usize].clone();
+    fn make_domain(&self, group: &Group, index: u32) -> io::Result<Rc<Local>> {
+        let shared = group.peers[index as usize].clone();
         let events = self.make_events(Seat::new(shared.clone(), self.spawn_thread.clone()))?;
-        Ok(Rc::new(Local::new(shared, peers.clone(), events, self.setting)))
+        Ok(Rc::new(Local::new(shared, group.clone(), events, self.setting)))
     }
 
     fn make_events(&self, seat: Seat) -> io::Result<Option<Box<dyn Events>>> {
@@ -241,6 +281,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Builder");
         debug.field("extra_domains", &self.extra_domains).field("setting", &self.setting);
+        debug.field("report", &self.report);
         #[cfg(feature = "system")]
         debug.field("variant", &self.variant).field("backend", &self.backend);
         debug.finish_non_exhaustive()
@@ -274,6 +315,8 @@ struct Run {
     local: Rc<Local>,
     _entered: Entered,
     threads: Vec<JoinHandle<()>>,
+    /// Until the very end.
+    _reporter: Option<Reporter>,
 }
 
 impl Run {
@@ -282,13 +325,18 @@ impl Run {
         // Relaxed: only uniqueness counts.
         let serial = RUNS.fetch_add(1, Ordering::Relaxed);
         let domains = builder.domains()?;
-        let peers: Arc<[_]> = (0..domains).map(|index| Arc::new(Shared::new(serial, index))).collect();
-        let local = builder.make_domain(&peers, 0)?;
-        let mut run = Self { _entered: local.enter(), local, threads: Vec::new() };
+        let group = Group::new(serial, domains);
+        let local = builder.make_domain(&group, 0)?;
+        let mut run = Self { _entered: local.enter(), local, threads: Vec::new(), _reporter: None };
+        if let Some(report) = builder.report.clone() {
+            let (reporter, main) = Reporter::start(report, group.peers.clone(), &builder.spawn_thread)?;
+            run.local.tell_end_of_main(main);
+            run._reporter = Some(reporter);
+        }
         let (report, reports) = mpsc::channel();
         for index in 1..domains {
-            let (builder_there, peers, report) = (builder.clone(), peers.clone(), report.clone());
-            let body = move || run_domain(&builder_there, &peers, index, report);
+            let (builder_there, group, report) = (builder.clone(), group.clone(), report.clone());
+            let body = move || run_domain(&builder_there, &group, index, report);
             let thread = builder.spawn_thread.spawn(format!("vigie-{index}"), Box::new(body))?;
             run.threads.push(thread);
         }
@@ -313,7 +361,7 @@ impl Run {
     }
 
     fn take_down(&mut self) {
-        for peer in &self.local.peers[1..] {
+        for peer in &self.local.group.peers[1..] {
             peer.inbox.post(Message::Stop);
         }
         for thread in self.threads.drain(..) {
@@ -332,13 +380,8 @@ impl Drop for Run {
 }
 
 /// The life of a domain other than 0, on its own thread.
-fn run_domain(
-    builder: &Builder,
-    peers: &Arc<[Arc<Shared>]>,
-    index: u32,
-    report: mpsc::Sender<io::Result<()>>,
-) {
-    let local = match builder.make_domain(peers, index) {
+fn run_domain(builder: &Builder, group: &Group, index: u32, report: mpsc::Sender<io::Result<()>>) {
+    let local = match builder.make_domain(group, index) {
         Ok(local) => local,
         Err(error) => {
             // Nobody listens only if another domain failed first.

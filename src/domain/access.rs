@@ -59,7 +59,7 @@ pub fn with<E: Events, R>(f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError>
 ///
 /// [`EventsError::OutsideRuntime`] on a thread that runs no domain.
 pub fn signal_sender() -> Result<SignalSender, EventsError> {
-    Local::with(|local| SignalSender::new(local.shared.clone())).ok_or(EventsError::OutsideRuntime)
+    Local::with(|local| SignalSender::counted(local.shared.clone())).ok_or(EventsError::OutsideRuntime)
 }
 
 /// Polls an operation that may succeed at once, again and again, and charges its success to the

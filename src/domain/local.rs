@@ -5,12 +5,13 @@ use std::{
     collections::VecDeque,
     fmt,
     rc::Rc,
+    sync::mpsc,
 };
 
 use fastrand::Rng;
 
 use crate::{
-    domain::{Domain, Fatal, Message, Shared, hooks::Hooks, run_queue::RunQueue},
+    domain::{Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hooks::Hooks, run_queue::RunQueue},
     domain_local::Values,
     error::TaskError,
     events::{Events, Interrupt, Suspensions, Uid},
@@ -32,13 +33,13 @@ pub(crate) struct Setting {
     /// Ordinary tasks run between two calls of `select`.
     pub(crate) quanta: u32,
     pub(crate) seed: Option<u64>,
+    pub(crate) deadlocks: Deadlocks,
 }
 
 /// A domain, seen by its own thread.
 pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
-    /// All domains of the run, this one included, by their numbers.
-    pub(crate) peers: Arc<[Arc<Shared>]>,
+    pub(crate) group: Group,
     pub(super) quanta: u32,
 
     /// Every task that has not finished, and every call whose task has not.
@@ -76,8 +77,18 @@ pub(crate) struct Local {
     rng: RefCell<Option<Rng>>,
     /// Have the events failed, so that nothing may wait any longer?
     hopeless: Cell<bool>,
+    /// What other threads have asked this domain, since it last looked for news.
+    pub(super) asked_here: RefCell<Vec<Ask>>,
+    /// When a run that is stuck is given up.
+    pub(super) deadlocks: Deadlocks,
+    /// A task whose waker was last seen outside of the scheduler.
+    pub(super) waker_outside: Cell<Option<Key>>,
+    /// Slices, messages and signals so far.
+    pub(super) happenings: Cell<u64>,
     /// Has every task of the run finished?
     pub(super) over: Cell<bool>,
+    /// Who is to be told that the future of the main task has gone.
+    main_ended: RefCell<Option<mpsc::Sender<()>>>,
     /// What ended the run before its time, on domain 0.
     pub(super) fatal: RefCell<Option<Fatal>>,
 }
@@ -85,7 +96,7 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        peers: Arc<[Arc<Shared>]>,
+        group: Group,
         events: Option<Box<dyn Events>>,
         setting: Setting,
     ) -> Self {
@@ -103,7 +114,7 @@ impl Local {
         }
         Self {
             shared,
-            peers,
+            group,
             quanta: setting.quanta,
             tasks: RefCell::new(Slots::new()),
             queue: RefCell::new(RunQueue::new(rng.clone())),
@@ -123,9 +134,19 @@ impl Local {
             calls: Cell::new(0),
             rng: RefCell::new(rng),
             hopeless: Cell::new(false),
+            asked_here: RefCell::default(),
+            deadlocks: setting.deadlocks,
+            waker_outside: Cell::new(None),
+            happenings: Cell::new(0),
             over: Cell::new(false),
+            main_ended: RefCell::default(),
             fatal: RefCell::default(),
         }
+    }
+
+    /// Has `listener` told that the future of the main task has gone, which has not begun yet.
+    pub(crate) fn tell_end_of_main(&self, listener: mpsc::Sender<()>) {
+        *self.main_ended.borrow_mut() = Some(listener);
     }
 
     /// Calls `f` with the domain that runs on this thread, if one does.
@@ -147,7 +168,12 @@ impl Local {
     /// The domains that a call from here may go to.
     pub(crate) fn available(&self) -> impl Iterator<Item = &Arc<Shared>> {
         let own = self.index() as usize;
-        self.peers.iter().enumerate().filter(move |(at, _)| *at != 0 && *at != own).map(|(_, peer)| peer)
+        self.group
+            .peers
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| *at != 0 && *at != own)
+            .map(|(_, peer)| peer)
     }
 
     /// The domain that the next call goes to: each in its turn, or as the seed decides.
@@ -158,7 +184,7 @@ impl Local {
 
     /// The domains that the items of a `parallel` go to, in turn: all but 0, this one among them.
     pub(crate) fn parallel_domains(&self) -> Vec<Domain> {
-        let mut domains: Vec<_> = self.peers.iter().skip(1).map(|peer| peer.domain()).collect();
+        let mut domains: Vec<_> = self.group.peers.iter().skip(1).map(|peer| peer.domain()).collect();
         if let Some(turn) = self.next_turn(domains.len()) {
             domains.rotate_left(turn);
         }
@@ -293,6 +319,12 @@ impl Local {
     pub(crate) fn ended(&self, task: &Rc<dyn Task>, ending: Ending) {
         let node = task.node();
         node.end(ending);
+        if let Parent::Root = node.parent
+            && let Some(listener) = self.main_ended.take()
+        {
+            // It listens until the run has ended.
+            let _ = listener.send(());
+        }
         if ending != Ending::Returned {
             self.doom_children(task);
         }

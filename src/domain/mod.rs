@@ -1,21 +1,31 @@
 //! Domains: a thread each, and the tasks that live on it.
 //!
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
-//! loop that it runs, `hooks` what it calls in it, and `access` how code inside a task reaches the domain it runs on.
+//! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `deadlock` how a
+//! run notices that it is stuck, and `access` how code inside a task reaches the domain it runs on.
 
 pub(crate) mod access;
+mod deadlock;
 mod hooks;
+mod inquiry;
 mod local;
 mod run_queue;
 mod shared;
 mod tick;
+mod tree;
 
 use std::fmt;
 
-pub use self::hooks::{Hook, on_tick};
+pub use self::{
+    deadlock::Deadlocks,
+    hooks::{Hook, on_tick},
+    inquiry::tree,
+    tree::{TaskInfo, TaskState, Tree},
+};
 pub(crate) use self::{
+    inquiry::Inquiry,
     local::{Entered, Local, Setting},
-    shared::{Fatal, Message, Shared},
+    shared::{Ask, Fatal, Group, Message, Shared},
 };
 use crate::slots::Key;
 
@@ -44,7 +54,7 @@ impl Domain {
 
     /// All domains of this run, in the order of their numbers; none outside of a run.
     pub fn all() -> Vec<Self> {
-        Local::with(|local| local.peers.iter().map(|peer| peer.domain()).collect()).unwrap_or_default()
+        Local::with(|local| local.group.peers.iter().map(|peer| peer.domain()).collect()).unwrap_or_default()
     }
 
     /// The domains that a [`call`](crate::call) from here can go to: all but 0 and the current one.
@@ -88,6 +98,14 @@ impl TaskId {
         key.flatten().map(|(domain, key)| Self { domain, key })
     }
 
+    pub(crate) fn new(domain: Domain, key: Key) -> Self {
+        Self { domain, key }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
     /// The domain it runs on.
     pub fn domain(&self) -> Domain {
         self.domain
@@ -99,5 +117,11 @@ impl TaskId {
             local.shared.domain() == self.domain && local.tasks.borrow().get(self.key).is_some()
         })
         .unwrap_or(false)
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.key.serial)
     }
 }

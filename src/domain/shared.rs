@@ -3,9 +3,9 @@
 use std::{any::Any, fmt, io};
 
 use crate::{
-    domain::Domain,
+    domain::{Domain, Local},
     events::Uid,
-    protocol::{Inbox, Parker, Ready},
+    protocol::{Inbox, Parker, Ready, Rest},
     slots::Key,
     sync::{Arc, AtomicBool, Ordering},
     task::{Called, Ending},
@@ -20,7 +20,28 @@ pub(crate) struct Shared {
     pub(crate) inbox: Inbox<Message>,
     pub(crate) signals: Ready<Uid>,
     over: AtomicBool,
+    /// Held by each sender of signals that is not the events' own.
+    senders: Arc<()>,
 }
+
+/// The domains of one run.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// By their numbers.
+    pub(crate) peers: Arc<[Arc<Shared>]>,
+    /// How many of them have nothing to expect.
+    pub(super) rest: Arc<Rest>,
+}
+
+impl Group {
+    pub(crate) fn new(run: u64, domains: u32) -> Self {
+        let peers: Arc<[_]> = (0..domains).map(|index| Arc::new(Shared::new(run, index))).collect();
+        Self { rest: Arc::new(Rest::new(peers.len())), peers }
+    }
+}
+
+/// A question of another thread, put on the domain's own.
+pub(crate) type Ask = Box<dyn FnOnce(&Local) + Send>;
 
 /// What one domain tells another.
 pub(crate) enum Message {
@@ -32,7 +53,9 @@ pub(crate) enum Message {
     Cancel(Arc<dyn Called>),
     /// A task that the receiver called has finished; its result lies in the call.
     Finished(Key, Ending),
-    /// To domain 0: the sender's events have failed.
+    /// Do this once the domain has looked for news.
+    Ask(Ask),
+    /// To domain 0: the run is to end before its time.
     Fatal(Fatal),
     /// From domain 0: every task of the run has finished.
     Stop,
@@ -53,7 +76,18 @@ impl Shared {
             signals: Ready::new(parker.clone()),
             parker,
             over: AtomicBool::new(false),
+            senders: Arc::new(()),
         }
+    }
+
+    /// What a sender of signals holds to be counted.
+    pub(crate) fn sender(&self) -> Arc<()> {
+        self.senders.clone()
+    }
+
+    /// Could anybody but the events send a signal?
+    pub(crate) fn has_senders(&self) -> bool {
+        Arc::strong_count(&self.senders) > 1
     }
 
     /// The domain has ended, and reads nothing any more. Relaxed: what is sent at this very moment is
@@ -79,6 +113,7 @@ impl fmt::Debug for Message {
             Self::Start(_) => "Start",
             Self::Cancel(_) => "Cancel",
             Self::Finished(..) => "Finished",
+            Self::Ask(_) => "Ask",
             Self::Fatal(_) => "Fatal",
             Self::Stop => "Stop",
         })

@@ -72,6 +72,7 @@ impl Local {
             && let Some(uid) = self.shared.signals.pop()
         {
             signals += 1;
+            self.count_happening();
             shielded(|| self.signal(uid));
         }
         self.signalling.set(false);
@@ -82,6 +83,9 @@ impl Local {
     }
 
     fn receive(&self, message: Message) {
+        if !matches!(message, Message::Ask(_)) {
+            self.count_happening();
+        }
         match message {
             Message::Wake(key) => {
                 let task = self.tasks.borrow().get(key).cloned();
@@ -108,6 +112,7 @@ impl Local {
                     self.ended(&link, ending);
                 }
             }
+            Message::Ask(ask) => self.asked_here.borrow_mut().push(ask),
             Message::Fatal(fatal) => self.abandon(fatal),
             Message::Stop => self.over.set(true),
         }
@@ -115,6 +120,7 @@ impl Local {
 
     /// One `select`, and the park where nothing can run.
     fn select(&self) {
+        self.answer_asks();
         if !self.is_dry() {
             self.count_busy_tick();
             return self.select_once(false);
@@ -123,9 +129,13 @@ impl Local {
         self.busy_ticks.set(0);
         let parker = &self.shared.parker;
         if self.interrupt.borrow().is_some() {
+            let rests = self.rest();
             if parker.prepare() {
                 self.select_once(true);
                 parker.finish();
+            }
+            if rests {
+                self.stir();
             }
         } else {
             self.select_once(true);
@@ -138,15 +148,35 @@ impl Local {
             });
             // Not if these failed, and the run is to end.
             if self.is_dry() {
+                let rests = self.rest();
                 parker.park(deadline.flatten());
+                if rests {
+                    self.stir();
+                }
             }
         }
         // `prepare`, `finish` and `park` took the token.
         self.read_mail();
     }
 
+    /// Answers what was asked, after a look for news of every kind.
+    fn answer_asks(&self) {
+        let asks = self.asked_here.take();
+        if asks.is_empty() {
+            return;
+        }
+        self.select_once(false);
+        for ask in asks {
+            ask(self);
+        }
+    }
+
+    pub(super) fn count_happening(&self) {
+        self.happenings.update(|count| count.wrapping_add(1));
+    }
+
     /// Is there nothing to do before there is news?
-    fn is_dry(&self) -> bool {
+    pub(super) fn is_dry(&self) -> bool {
         self.queue.borrow().is_empty() && self.doomed.borrow().is_empty() && !self.over.get()
     }
 
@@ -156,6 +186,7 @@ impl Local {
         self.signalling.set(true);
         let result = self.ask_events(|events| events.select(block, &cancelled, &mut signals));
         for uid in signals.drain() {
+            self.count_happening();
             shielded(|| self.signal(uid));
         }
         self.signalling.set(false);
@@ -183,7 +214,7 @@ impl Local {
     }
 
     /// Calls the events, unless there are none, or none any more, or they are in use up the stack.
-    fn ask_events<R>(&self, ask: impl FnOnce(&mut dyn Events) -> R) -> Option<R> {
+    pub(super) fn ask_events<R>(&self, ask: impl FnOnce(&mut dyn Events) -> R) -> Option<R> {
         let mut events = self.events.try_borrow_mut().ok()?;
         let asked = catch_unwind(AssertUnwindSafe(|| events.as_deref_mut().map(ask)));
         drop(events);
@@ -239,7 +270,7 @@ impl Local {
     fn report(&self, fatal: Fatal) {
         match self.index() {
             0 => self.abandon(fatal),
-            _ => self.peers[0].inbox.post(Message::Fatal(fatal)),
+            _ => self.group.peers[0].inbox.post(Message::Fatal(fatal)),
         }
     }
 
@@ -282,6 +313,7 @@ impl Local {
         if node.is_ending() {
             return;
         }
+        self.count_happening();
         self.budget.set(BUDGET);
         *self.current.borrow_mut() = Some(task.clone());
         let polled = task.poll();

@@ -115,6 +115,14 @@ pub trait Events: Any {
         None
     }
 
+    /// Could these events still bring news to a domain that parks now: does a timer run, is a source
+    /// watched, a thread at work that has a [`SignalSender`] of this domain's [`Seat`]? Asked before the
+    /// domain parks, to notice a run in which nothing can happen any more (see
+    /// [`Deadlocks`](crate::Deadlocks)). `true`, the default, is always safe to say.
+    fn expects_news(&self) -> bool {
+        true
+    }
+
     /// Called now and then while the domain computes without running dry, also in the middle of a
     /// task that asks [`should_yield`](crate::should_yield): would `select` have signals now? Events
     /// that need the domain's own thread to learn of news look for it here, without blocking.
@@ -134,6 +142,10 @@ pub trait Events: Any {
 
 /// Events that wait for nothing by themselves: only [`SignalSender`]s resume tasks.
 impl Events for () {
+    fn expects_news(&self) -> bool {
+        false
+    }
+
     fn select(&mut self, _block: bool, _cancelled: &[Uid], _signals: &mut Signals) -> io::Result<()> {
         Ok(())
     }

@@ -59,23 +59,34 @@ impl Extend<Uid> for Signals {
 /// }).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct SignalSender(Arc<Shared>);
+pub struct SignalSender {
+    shared: Arc<Shared>,
+    /// By which it is counted.
+    _counted: Option<Arc<()>>,
+}
 
 impl SignalSender {
+    /// For the domain's own events.
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
+        Self { shared, _counted: None }
+    }
+
+    /// For anybody: while it exists, news may come.
+    pub(crate) fn counted(shared: Arc<Shared>) -> Self {
+        let counted = shared.sender();
+        Self { shared, _counted: Some(counted) }
     }
 
     /// The domain that is signalled.
     pub fn domain(&self) -> Domain {
-        self.0.domain()
+        self.shared.domain()
     }
 
     /// Resumes the task suspended on `uid`. A uid of another domain is ignored, and so is one that
     /// was signalled or cancelled before. After the end of the run nothing happens.
     pub fn send(&self, uid: Uid) {
-        if !self.0.is_over() {
-            self.0.signals.send(uid);
+        if !self.shared.is_over() {
+            self.shared.signals.send(uid);
         }
     }
 
@@ -83,31 +94,31 @@ impl SignalSender {
     pub fn send_all(&self, uids: impl IntoIterator<Item = Uid>) {
         let mut any = false;
         for uid in uids {
-            if self.0.is_over() {
+            if self.shared.is_over() {
                 return;
             }
-            self.0.signals.push(uid);
+            self.shared.signals.push(uid);
             any = true;
         }
         if any {
-            self.0.parker.notify();
+            self.shared.parker.notify();
         }
     }
 
     /// Makes the domain call `select` soon, waking it if it is parked. Returns whether it was.
     pub fn wake(&self) -> bool {
-        self.0.parker.notify()
+        self.shared.parker.notify()
     }
 
     #[cfg(feature = "system")]
     pub(crate) fn parker(&self) -> Arc<crate::protocol::Parker> {
-        self.0.parker.clone()
+        self.shared.parker.clone()
     }
 
     /// Is there news that the domain has not looked at yet? One relaxed load; a `false` may be
     /// stale.
     pub fn is_notified(&self) -> bool {
-        self.0.parker.is_notified()
+        self.shared.parker.is_notified()
     }
 }
 
@@ -131,7 +142,7 @@ impl fmt::Debug for SignalSender {
 /// }).unwrap();
 /// ```
 pub fn ready_queue<T>(domain: &SignalSender) -> (ReadySender<T>, ReadyReceiver<T>) {
-    let ready = Arc::new(Ready::new(domain.0.parker.clone()));
+    let ready = Arc::new(Ready::new(domain.shared.parker.clone()));
     let sender = ReadySender { ready: ready.clone(), domain: domain.clone() };
     (sender, ReadyReceiver(ready))
 }
@@ -146,7 +157,7 @@ impl<T> ReadySender<T> {
     /// Sends one item and wakes the domain if it is parked. After the end of the run the item is
     /// dropped.
     pub fn send(&self, item: T) {
-        if !self.domain.0.is_over() {
+        if !self.domain.shared.is_over() {
             self.ready.send(item);
         }
     }
@@ -163,7 +174,7 @@ impl<T> ReadySender<T> {
     pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> bool {
         let mut any = false;
         for item in items {
-            if self.domain.0.is_over() {
+            if self.domain.shared.is_over() {
                 break;
             }
             self.ready.push(item);

@@ -5,9 +5,13 @@
 mod inbox;
 mod park;
 mod ready;
+#[cfg(not(vigie_loom))]
+mod rest;
 #[cfg(any(vigie_loom, feature = "system"))]
 mod watch;
 
+#[cfg(not(vigie_loom))]
+pub(crate) use self::rest::{Answer, Census, Rest, Verdict};
 #[cfg(any(vigie_loom, feature = "system"))]
 pub(crate) use self::watch::{Stopped, Watch, Watchman};
 pub(crate) use self::{

@@ -7,7 +7,7 @@ use std::time::Instant;
 pub(crate) use parking_lot::Mutex;
 pub(crate) use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 
 /// The lock-free queue: many producers, and here a single consumer.

@@ -237,6 +237,10 @@ impl Events for System {
         self.timers.deadline()
     }
 
+    fn expects_news(&self) -> bool {
+        !self.sources.is_empty() || !self.timers.is_empty()
+    }
+
     fn busy(&mut self) -> bool {
         let found = match &mut self.mode {
             Mode::Observer(observer) => observer.busy(),

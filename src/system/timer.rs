@@ -20,6 +20,10 @@ impl Timers {
         self.0.remove(key);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.0.first().map(|(deadline, _)| *deadline)
     }
@@ -30,7 +34,7 @@ impl Timers {
 
     /// Signals all that are due, in the order of their deadlines; whether any was.
     pub(super) fn fire(&mut self, signals: &mut Signals) -> bool {
-        if self.0.is_empty() {
+        if self.is_empty() {
             // No clock is read where there is no timer.
             return false;
         }

@@ -164,6 +164,10 @@ impl Task for Link {
         &self.node
     }
 
+    fn is_far(&self) -> bool {
+        true
+    }
+
     fn poll(&self) -> Poll<Ending> {
         Poll::Pending
     }

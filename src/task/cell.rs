@@ -174,6 +174,11 @@ where
         self.task_waker.take_wake();
     }
 
+    fn has_waker_outside(&self) -> bool {
+        // Two are its own.
+        Arc::strong_count(&self.task_waker) > 2
+    }
+
     fn is_woken_by(&self, waker: &Waker) -> bool {
         self.waker.will_wake(waker)
     }

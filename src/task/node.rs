@@ -31,6 +31,16 @@ pub(crate) trait Task {
     /// A wake of this task was found in the inbox.
     fn take_wake(&self) {}
 
+    /// Is it the near end of a call?
+    fn is_far(&self) -> bool {
+        false
+    }
+
+    /// Does anybody but the scheduler keep a waker of it?
+    fn has_waker_outside(&self) -> bool {
+        false
+    }
+
     /// Would `waker` wake this task, and no part of it first?
     fn is_woken_by(&self, _waker: &Waker) -> bool {
         false
