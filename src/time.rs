@@ -35,27 +35,32 @@ use crate::{
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
     let now = Instant::now();
-    // Further than the clock goes is as good as never.
-    Sleep { deadline: now.checked_add(duration), timer: None }
+    Sleep { deadline: now.checked_add(duration).unwrap_or_else(|| far(now)), timer: None }
+}
+
+/// As good as never: further than the clock may go.
+fn far(now: Instant) -> Instant {
+    const YEAR: u64 = 365 * 24 * 60 * 60;
+    now + Duration::from_secs(30 * YEAR)
 }
 
 /// Waits until `deadline`. As [`sleep`] in all else.
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { deadline: Some(deadline), timer: None }
+    Sleep { deadline, timer: None }
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
 #[must_use = "futures do nothing unless polled"]
 #[derive(Debug)]
 pub struct Sleep {
-    deadline: Option<Instant>,
+    deadline: Instant,
     /// The timer, once it was started.
     timer: Option<(Syscall, TimerKey)>,
 }
 
 impl Sleep {
-    /// When it ends; `None` if that is further than the clock goes.
-    pub fn deadline(&self) -> Option<Instant> {
+    /// When it ends. A duration that is longer than the clock goes counts as 30 years.
+    pub fn deadline(&self) -> Instant {
         self.deadline
     }
 }
@@ -83,20 +88,12 @@ impl Future for Sleep {
         };
         let started = syscall.poll_signalled(cx);
         debug_assert!(started.is_pending(), "nobody knows this uid yet");
-        let deadline = self.deadline;
-        let started = events::with(|system: &mut System| {
-            deadline.map(|deadline| {
-                let key = (deadline, syscall.uid());
-                system.timers.start(key);
-                key
-            })
-        });
-        match started {
-            Ok(Some(key)) => {
+        let key = (self.deadline, syscall.uid());
+        match events::with(|system: &mut System| system.timers.start(key)) {
+            Ok(()) => {
                 self.timer = Some((syscall, key));
                 Poll::Pending
             }
-            Ok(None) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
     }
@@ -209,13 +206,15 @@ impl Interval {
     /// Those of [`sleep`].
     pub async fn tick(&mut self) -> Result<Instant, EventsError> {
         (&mut self.sleep).await?;
-        let set = self.sleep.deadline().expect("a timer that fired had a deadline");
-        self.sleep = Sleep { deadline: next_tick(set, self.period, Instant::now()), timer: None };
+        let (set, now) = (self.sleep.deadline(), Instant::now());
+        let next = next_tick(set, self.period, now).unwrap_or_else(|| far(now));
+        self.sleep = sleep_until(next);
         Ok(set)
     }
 }
 
-/// The first time after `now` that lies a whole number of periods after `last`.
+/// The first time after `now` that lies a whole number of periods after `last`, if the clock goes so
+/// far.
 fn next_tick(last: Instant, period: Duration, now: Instant) -> Option<Instant> {
     let next = last.checked_add(period)?;
     if next > now || period.is_zero() {

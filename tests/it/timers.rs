@@ -82,7 +82,7 @@ fn a_sleep_never_ends_early() {
                     let duration = Duration::from_nanos(nanos);
                     let start = Instant::now();
                     let sleep = sleep(duration);
-                    let deadline = sleep.deadline().unwrap();
+                    let deadline = sleep.deadline();
                     sleep.await.unwrap();
                     assert!(start.elapsed() >= duration && Instant::now() >= deadline);
                 }
@@ -216,7 +216,7 @@ fn a_sleep_further_than_the_clock_goes_never_ends() {
         builder
             .run(async {
                 let mut never = sleep(Duration::MAX);
-                assert_eq!(never.deadline(), None);
+                assert!(never.deadline() > Instant::now() + millis(1000) * 86_400 * 365 * 29);
                 for _ in 0..3 {
                     assert!(poll_once(&mut never).await.is_none());
                     yield_now().await;
