@@ -93,6 +93,12 @@ impl Local {
                 let tree = Tree::new(&self.group.peers, told.into_iter().map(Some).collect());
                 let error = RunError::Deadlock(Box::new(tree)).into();
                 self.group.peers[0].inbox.post(Message::Fatal(Fatal::Error(error)));
+                // Sections that are not to be cancelled wait in vain as well.
+                for peer in self.group.peers.iter() {
+                    peer.inbox.post(Message::Ask(Box::new(Self::doom_all)));
+                }
+                // What the ends of the tasks start can get stuck, too.
+                self.group.rest.give_up();
             }
         }
     }

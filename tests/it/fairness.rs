@@ -106,6 +106,78 @@ fn neither_events_nor_tasks_starve_the_others() {
     });
 }
 
+/// Which kind of task each slice was of, in order, with so many of each kind always ready.
+fn slices(builder: vigie::Builder, signalled: usize, ordinary: usize) -> Vec<&'static str> {
+    builder
+        .run(async move {
+            let log = Rc::new(std::cell::RefCell::new(Vec::new()));
+            let mut tasks = vigie::TaskSet::new();
+            for _ in 0..signalled {
+                let log = log.clone();
+                tasks.spawn(async move {
+                    // It begins as any other task.
+                    log.borrow_mut().push("ordinary");
+                    let sender = events::signal_sender().unwrap();
+                    loop {
+                        let syscall = events::syscall().unwrap();
+                        let signal = |uid| {
+                            sender.send(uid);
+                            Ok(())
+                        };
+                        syscall.suspend(signal).await.unwrap();
+                        log.borrow_mut().push("signalled");
+                    }
+                });
+            }
+            for _ in 0..ordinary {
+                let log = log.clone();
+                tasks.spawn(async move {
+                    loop {
+                        log.borrow_mut().push("ordinary");
+                        yield_now().await;
+                    }
+                });
+            }
+            while log.borrow().len() < 60_000 {
+                yield_now().await;
+                log.borrow_mut().push("ordinary");
+            }
+            tasks.cancel_all().await.unwrap();
+            log.take()
+        })
+        .unwrap()
+}
+
+/// The longest stretch of one kind.
+fn longest(slices: &[&str], kind: &str) -> usize {
+    slices.split(|slice| *slice != kind).map(<[_]>::len).max().unwrap()
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "many slices, and slow")]
+fn a_flood_of_events_leaves_a_quantum_after_each_64_and_no_task_stays_out() {
+    for quanta in [1, 5] {
+        each(|builder| {
+            // Far more of both than fit in a round.
+            let slices = slices(builder.quanta(quanta), 300, 300);
+            assert_eq!(longest(&slices, "signalled"), 64);
+            // After the first, which begin before there is any signal.
+            assert_eq!(longest(&slices[1000..], "ordinary"), quanta as usize);
+        });
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "many slices, and slow")]
+fn an_event_alone_waits_for_one_quantum_of_a_crowd() {
+    for quanta in [1, 5] {
+        each(|builder| {
+            let slices = slices(builder.quanta(quanta), 1, 300);
+            assert_eq!(longest(&slices[1000..], "ordinary"), quanta as usize);
+        });
+    }
+}
+
 #[test]
 fn neither_timers_nor_tasks_starve_the_others() {
     each(|builder| {
