@@ -5,6 +5,8 @@
 
 mod calls;
 mod cancel;
+#[cfg(feature = "sync")]
+mod channel;
 mod chat;
 mod conformance;
 mod domains;
@@ -12,7 +14,11 @@ mod events;
 mod fairness;
 mod faults;
 mod idle;
+#[cfg(feature = "sync")]
+mod lock;
 mod net;
+#[cfg(feature = "sync")]
+mod programs;
 mod support;
 mod tasks;
 mod tidy;
