@@ -147,7 +147,7 @@ impl Condition {
         self.waiters.notify_additional(1);
     }
 
-    /// Notifies all that wait now.
+    /// Notifies all that wait now, the oldest first. The mutex they get back one after the other.
     pub fn notify_all(&self) {
         self.waiters.notify_additional(usize::MAX);
     }

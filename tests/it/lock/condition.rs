@@ -85,28 +85,32 @@ fn the_oldest_waiter_is_notified_first() {
 }
 
 #[test]
-fn all_are_notified_and_those_of_one_domain_in_the_order_of_waiting() {
+fn all_that_wait_are_notified_and_none_that_comes_later() {
     each(|builder| {
         builder
             .run(async {
-                let room = Room::default();
-                let mut tasks = Vec::new();
-                for n in 0..12 {
-                    tasks.push(room.waiter(n % 2 == 0, n));
-                    room.wait_for(n + 1).await;
+                for one_domain in [false, true] {
+                    let room = Room::default();
+                    let mut tasks = Vec::new();
+                    for n in 0..12 {
+                        tasks.push(room.waiter(one_domain || n % 3 == 0, n));
+                        room.wait_for(n + 1).await;
+                    }
+                    room.changed.notify_all();
+                    let late = room.waiter(true, 12);
+                    room.wait_for(13).await;
+                    for result in soon(await_all(tasks)).await.unwrap() {
+                        result.unwrap();
+                    }
+                    turns(100).await;
+                    let mut woken = room.woken.take();
+                    if !one_domain {
+                        // On the way to the mutex, they may have overtaken each other.
+                        woken.sort_unstable();
+                    }
+                    assert_eq!(woken, (0..12).collect::<Vec<_>>());
+                    late.cancel().await;
                 }
-                room.changed.notify_all();
-                let late = room.waiter(true, 12);
-                room.wait_for(13).await;
-                for result in soon(await_all(tasks)).await.unwrap() {
-                    result.unwrap();
-                }
-                turns(100).await;
-                let woken = room.woken.take();
-                assert_eq!(woken.len(), 12, "not the one that came after");
-                let here: Vec<_> = woken.into_iter().filter(|n| n % 2 == 0).collect();
-                assert_eq!(here, [0, 2, 4, 6, 8, 10]);
-                late.cancel().await;
             })
             .unwrap();
     });
