@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Clippy, with warnings denied, for each choice of back ends.
+# Clippy, with warnings denied, for each choice of features.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! cargo clippy --version >/dev/null 2>&1; then
@@ -9,4 +9,5 @@ fi
 cargo clippy --workspace --all-targets --all-features -- -D warnings
 cargo clippy --lib -- -D warnings
 cargo clippy --lib --no-default-features --features polling -- -D warnings
+cargo clippy --lib --no-default-features --features sync -- -D warnings
 cargo clippy --lib --no-default-features -- -D warnings

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A crate outside of the workspace that depends on vigie by path, as a user's does: with default
-# features, with polling alone, and without a back end.
+# features, with polling alone, without a back end, and with what tasks share.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -18,6 +18,7 @@ edition = "2024"
 [features]
 default = ["vigie/mio"]
 polling = ["vigie/polling"]
+sync = ["vigie/sync"]
 
 [dependencies]
 vigie = { path = "$root", default-features = false }
@@ -32,11 +33,36 @@ fn main() -> std::io::Result<()> {
     })?;
     println!("1 here + 2 there = {sum}");
     assert_eq!(sum, 3);
+    #[cfg(feature = "sync")]
+    shared()?;
+    Ok(())
+}
+
+#[cfg(feature = "sync")]
+fn shared() -> std::io::Result<()> {
+    use vigie::{channel, lock::{Condition, Mutex}};
+    static ROOM: Mutex<i32> = Mutex::new(0);
+    static FULL: Condition = Condition::new();
+    let received = vigie::Builder::new().extra_domains(1).run(async {
+        let (sender, receiver) = channel::bounded(1);
+        let there = vigie::call(async move || {
+            *ROOM.lock().await += 1;
+            FULL.notify_one();
+            sender.send(2).await
+        });
+        let room = *FULL.wait_while(ROOM.lock().await, |room| *room == 0).await;
+        let received = receiver.recv().await.unwrap();
+        there.await.unwrap().unwrap();
+        (room, received)
+    })?;
+    println!("through a lock and a channel: {received:?}");
+    assert_eq!(received, (1, 2));
     Ok(())
 }
 RUST
 export CARGO_TARGET_DIR=$root/target/outside
-for features in "" "--no-default-features --features polling" "--no-default-features" "--features polling"; do
+for features in "" "--no-default-features --features polling" "--no-default-features" \
+    "--no-default-features --features sync" "--features polling,sync"; do
     echo "--- cargo run $features"
     # shellcheck disable=SC2086
     cargo run --quiet --manifest-path "$dir/Cargo.toml" $features

@@ -4,12 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # The suite runs the examples as programs.
-cargo build --features polling --examples
-cargo test --features polling --lib --tests
+cargo build --all-features --examples
+cargo test --all-features --lib --tests
 if command -v taskset >/dev/null; then
     echo "--- again, on one processor"
-    taskset -c 0 cargo test --features polling --lib --tests
+    taskset -c 0 cargo test --all-features --lib --tests
 else
     echo "skipped: the tests on one processor (no taskset here)"
 fi
-cargo test --features polling --doc
+cargo test --all-features --doc

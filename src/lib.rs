@@ -39,6 +39,11 @@
 //! (`time`) and sockets (`net`), watched by an observer thread beside each domain, or by the
 //! domain itself with a pipe to interrupt it; [`Builder`] chooses.
 //!
+//! # What tasks share
+//!
+//! Tasks of one domain run one at a time, and share by `Rc`. Those of several domains have, with the
+//! feature `sync`, locks, conditions and values made once (`lock`), and channels (`channel`).
+//!
 //! # Fairness
 //!
 //! At each tick a domain first runs tasks that news from outside has resumed, one slice each and at
@@ -57,7 +62,8 @@
 //! # Features
 //!
 //! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
-//! `system`, `time` and `net`. Without either a run has the events that it is given.
+//! `system`, `time` and `net`. Without either a run has the events that it is given. `sync` brings
+//! `lock` and `channel`, which need no events.
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -86,6 +92,11 @@ mod shutdown;
 mod slots;
 #[cfg(not(vigie_loom))]
 mod task;
+
+#[cfg(all(not(vigie_loom), feature = "sync"))]
+pub mod channel;
+#[cfg(all(not(vigie_loom), feature = "sync"))]
+pub mod lock;
 
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;

@@ -5,6 +5,8 @@
 
 mod calls;
 mod cancel;
+#[cfg(feature = "sync")]
+mod channel;
 mod chat;
 mod conformance;
 mod domains;
@@ -13,7 +15,11 @@ mod fairness;
 mod faults;
 mod hooks;
 mod idle;
+#[cfg(feature = "sync")]
+mod lock;
 mod net;
+#[cfg(feature = "sync")]
+mod programs;
 mod set;
 mod shield;
 mod structure;

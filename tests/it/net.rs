@@ -11,7 +11,6 @@ mod transfer;
 mod waiting;
 
 use std::{
-    future::Future,
     io,
     net::{self, SocketAddr},
     rc::Rc,
@@ -22,7 +21,9 @@ use std::{
 
 use futures_lite::AsyncReadExt;
 use socket2::{Domain, SockRef, Socket, Type};
-use vigie::{Promise, net::TcpStream, spawn, time::timeout};
+use vigie::{Promise, net::TcpStream, spawn};
+
+use crate::support::soon;
 
 /// A connection: one end the library's, not watched by any domain yet, the other the system's.
 fn pair() -> (TcpStream, net::TcpStream) {
@@ -78,11 +79,6 @@ fn reader(stream: &Rc<TcpStream>) -> Promise<io::Result<Vec<u8>>> {
         let count = (&*stream).read(&mut buf).await?;
         Ok(buf[..count].to_vec())
     })
-}
-
-/// The output of what must not hang. Nothing depends on the time but how soon a failure shows.
-async fn soon<F: Future>(future: F) -> F::Output {
-    timeout(Duration::from_secs(60), future).await.expect("it hangs")
 }
 
 /// Byte `at` of a stream in which nothing can be lost, doubled or put elsewhere unnoticed.

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    future::poll_fn,
+    future::{Future, poll_fn},
     process::Command,
     sync::{Arc, Mutex, MutexGuard},
     task::{Poll, Waker},
@@ -13,6 +13,7 @@ use std::{
 use vigie::{
     Builder, Domain,
     system::{Backend, Variant},
+    time::timeout,
 };
 
 /// Runs `test` for every variant of the system's events on every back end of this build.
@@ -151,6 +152,12 @@ pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
         thread::yield_now();
         vigie::yield_now().await;
     }
+}
+
+/// The output of what must not hang. Nothing depends on the time but how soon a failure shows.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    // Miri has no timers.
+    if cfg!(miri) { future.await } else { timeout(Duration::from_secs(60), future).await.expect("it hangs") }
 }
 
 /// Many turns, in which whatever must not happen could.

@@ -1,0 +1,4 @@
+//! Classic programs, with a result that is checked.
+
+mod philosophers;
+mod stream;
