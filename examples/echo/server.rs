@@ -10,7 +10,7 @@ use std::{
 use async_channel::Receiver;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future::or};
 use vigie::{
-    Domain, Promise, PromiseState, await_all, call_on, events,
+    Domain, TaskSet, TryNext, call_on, events,
     net::{TcpListener, TcpStream},
     spawn,
     time::{sleep, timeout},
@@ -52,7 +52,8 @@ pub(crate) fn serve(args: &Args, address: SocketAddr) -> io::Result<()> {
 
 /// Accepts on this domain until told to stop, then waits for the connections; how many there were.
 async fn serve_here(listener: TcpListener, stop: Receiver<()>, grace: Duration) -> u64 {
-    let mut connections = Connections::default();
+    let mut connections = TaskSet::new();
+    let mut served = 0;
     loop {
         let accepted = or(async { Some(listener.accept().await) }, async {
             let _closed = stop.recv().await;
@@ -60,7 +61,12 @@ async fn serve_here(listener: TcpListener, stop: Receiver<()>, grace: Duration) 
         });
         match accepted.await {
             None => break,
-            Some(Ok((stream, _))) => connections.add(spawn(echo(stream))),
+            Some(Ok((stream, _))) => {
+                connections.spawn(echo(stream));
+                served += 1;
+                // Those that have ended meanwhile go.
+                while let TryNext::Ready(_) = connections.try_next() {}
+            }
             Some(Err(error)) => {
                 // Out of descriptors, most likely: some may be free in a moment.
                 eprintln!("accept: {error}");
@@ -69,9 +75,8 @@ async fn serve_here(listener: TcpListener, stop: Receiver<()>, grace: Duration) 
         }
     }
     drop(listener);
-    let served = connections.count;
-    // What is left after the grace is cancelled, as its promises are dropped.
-    let _ = timeout(grace, await_all(connections.open)).await;
+    // What is left after the grace is cancelled, as the set is dropped.
+    let _ = timeout(grace, async { while connections.next().await.is_some() {} }).await;
     served
 }
 
@@ -85,24 +90,6 @@ async fn echo(stream: TcpStream) -> io::Result<()> {
             return Ok(());
         }
         stream.write_all(&buffer[..count]).await?;
-    }
-}
-
-/// The promises of the open connections.
-#[derive(Default)]
-struct Connections {
-    open: Vec<Promise<io::Result<()>>>,
-    count: u64,
-}
-
-impl Connections {
-    fn add(&mut self, connection: Promise<io::Result<()>>) {
-        if self.open.len() == self.open.capacity() {
-            // Those that have ended go before the list would have to grow.
-            self.open.retain(|connection| connection.state() == PromiseState::Running);
-        }
-        self.open.push(connection);
-        self.count += 1;
     }
 }
 

@@ -50,7 +50,8 @@ pub async fn await_all<T>(
 ///
 /// # Errors
 ///
-/// The error of the task that finished first, or [`TaskError::Empty`] if there are no promises.
+/// The error of the task that finished first, [`TaskError::Empty`] if there are no promises, or
+/// [`TaskError::NotAChild`], with nothing taken out, if the first of them is another task's.
 ///
 /// ```
 /// vigie::run(async {
@@ -63,7 +64,9 @@ pub async fn await_all<T>(
 /// ```
 pub async fn await_one<T>(promises: &mut Vec<Promise<T>>) -> Result<T, TaskError> {
     let (at, result) = first(promises, |_| true).await.ok_or(TaskError::Empty)?;
-    drop(promises.swap_remove(at));
+    if !matches!(result, Err(TaskError::NotAChild)) {
+        drop(promises.swap_remove(at));
+    }
     result
 }
 
