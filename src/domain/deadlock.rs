@@ -64,7 +64,7 @@ impl Local {
     fn could_rest(&self) -> bool {
         self.deadlocks != Deadlocks::Ignored
             && !self.over.get()
-            && !self.shared.has_senders()
+            && !self.shared.senders.any()
             && !self.ask_events(|events| events.expects_news()).unwrap_or(false)
             && !self.waker_was_outside()
     }
@@ -79,7 +79,7 @@ impl Local {
     /// Answers a question of the census.
     fn answer(&self, census: &Census<Vec<Record>>) {
         let at_rest = self.is_dry() && self.could_rest() && !self.has_waker_outside();
-        // Whoever let go of a sender or a waker has sent its news before that.
+        // Whoever let go of a waker has left its token before that.
         // ORDERING: pairs with the release in the drop of the `Arc` that was counted.
         fence(Ordering::Acquire);
         let at_rest = at_rest && !self.shared.parker.is_notified();

@@ -5,7 +5,7 @@ use std::{any::Any, fmt, io};
 use crate::{
     domain::{Domain, Local},
     events::Uid,
-    protocol::{Inbox, Parker, Ready, Rest},
+    protocol::{Inbox, Outsiders, Parker, Ready, Rest},
     slots::Key,
     sync::{Arc, AtomicBool, Ordering},
     task::{Called, Ending},
@@ -20,8 +20,8 @@ pub(crate) struct Shared {
     pub(crate) inbox: Inbox<Message>,
     pub(crate) signals: Ready<Uid>,
     over: AtomicBool,
-    /// Held by each sender of signals that is not the events' own.
-    senders: Arc<()>,
+    /// The senders of signals that are not the events' own.
+    pub(crate) senders: Outsiders,
 }
 
 /// The domains of one run.
@@ -76,18 +76,8 @@ impl Shared {
             signals: Ready::new(parker.clone()),
             parker,
             over: AtomicBool::new(false),
-            senders: Arc::new(()),
+            senders: Outsiders::new(),
         }
-    }
-
-    /// What a sender of signals holds to be counted.
-    pub(crate) fn sender(&self) -> Arc<()> {
-        self.senders.clone()
-    }
-
-    /// Could anybody but the events send a signal?
-    pub(crate) fn has_senders(&self) -> bool {
-        Arc::strong_count(&self.senders) > 1
     }
 
     /// The domain has ended, and reads nothing any more. Relaxed: what is sent at this very moment is

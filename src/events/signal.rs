@@ -58,23 +58,22 @@ impl Extend<Uid> for Signals {
 ///     thread.join().unwrap();
 /// }).unwrap();
 /// ```
-#[derive(Clone)]
 pub struct SignalSender {
     shared: Arc<Shared>,
-    /// By which it is counted.
-    _counted: Option<Arc<()>>,
+    /// Is it among those that could bring news from outside?
+    is_counted: bool,
 }
 
 impl SignalSender {
     /// For the domain's own events.
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, _counted: None }
+        Self { shared, is_counted: false }
     }
 
     /// For anybody: while it exists, news may come.
     pub(crate) fn counted(shared: Arc<Shared>) -> Self {
-        let counted = shared.sender();
-        Self { shared, _counted: Some(counted) }
+        shared.senders.enter();
+        Self { shared, is_counted: true }
     }
 
     /// The domain that is signalled.
@@ -119,6 +118,21 @@ impl SignalSender {
     /// stale.
     pub fn is_notified(&self) -> bool {
         self.shared.parker.is_notified()
+    }
+}
+
+impl Clone for SignalSender {
+    fn clone(&self) -> Self {
+        let shared = self.shared.clone();
+        if self.is_counted { Self::counted(shared) } else { Self::new(shared) }
+    }
+}
+
+impl Drop for SignalSender {
+    fn drop(&mut self) {
+        if self.is_counted && self.shared.senders.leave() {
+            self.shared.parker.notify();
+        }
     }
 }
 

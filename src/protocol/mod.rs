@@ -11,7 +11,7 @@ mod rest;
 mod watch;
 
 #[cfg(not(vigie_loom))]
-pub(crate) use self::rest::{Answer, Census, Rest, Verdict};
+pub(crate) use self::rest::{Answer, Census, Outsiders, Rest, Verdict};
 #[cfg(any(vigie_loom, feature = "system"))]
 pub(crate) use self::watch::{Stopped, Watch, Watchman};
 pub(crate) use self::{

@@ -239,6 +239,24 @@ fn a_deadlock_that_comes_late_is_noticed() {
 }
 
 #[test]
+fn a_sender_that_goes_without_a_word_leaves_a_deadlock() {
+    each(|builder| {
+        let ran = builder.run(async {
+            let syscall = events::syscall().unwrap();
+            let sender = events::signal_sender().unwrap();
+            let thread = thread::spawn(move || {
+                // Long enough for the domain to park.
+                thread::sleep(Duration::from_millis(5));
+                drop(sender);
+            });
+            drop(thread);
+            syscall.suspend(|_| Ok(())).await.unwrap();
+        });
+        assert_eq!(deadlock(ran).tasks().len(), 1);
+    });
+}
+
+#[test]
 fn what_may_still_happen_is_no_deadlock() {
     each(|builder| {
         builder

@@ -1,0 +1,160 @@
+//! Rest: a run in which nothing can happen any more is given up, and no other.
+
+use std::cell::RefCell;
+
+use loom::thread;
+
+use super::{Count, check};
+use crate::{
+    protocol::{Answer, Census, Inbox, Outsiders, Parker, Rest, Verdict},
+    sync::Arc,
+};
+
+enum Letter {
+    /// A piece of work, which brings so many more, one after the other, to and fro.
+    Work(usize),
+    Ask(Arc<Census<()>>),
+    End,
+}
+
+/// What others see of a domain.
+struct Shared {
+    parker: Arc<Parker>,
+    inbox: Inbox<Letter>,
+    outsiders: Outsiders,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let parker = Arc::new(Parker::new());
+        Self { inbox: Inbox::new(parker.clone()), parker, outsiders: Outsiders::new() }
+    }
+}
+
+/// One run.
+#[derive(Clone)]
+struct Run {
+    domains: std::sync::Arc<[Shared]>,
+    rest: std::sync::Arc<Rest>,
+    /// The pieces of work that were done, and that there are to do.
+    done: Count,
+    work: usize,
+}
+
+impl Run {
+    fn new(domains: usize, work: usize) -> Self {
+        Self {
+            domains: (0..domains).map(|_| Shared::new()).collect(),
+            rest: std::sync::Arc::new(Rest::new(domains)),
+            done: Count::default(),
+            work,
+        }
+    }
+
+    fn ask_all(&self, census: &Arc<Census<()>>) {
+        for domain in self.domains.iter() {
+            domain.inbox.post(Letter::Ask(census.clone()));
+        }
+    }
+
+    /// The life of a domain, which stands for the tick: it ends when the run was given up.
+    fn live(&self, index: usize) {
+        let own = &self.domains[index];
+        let mut count = 0;
+        loop {
+            own.parker.take();
+            let asks = RefCell::new(Vec::new());
+            while let Some(letter) = own.inbox.next() {
+                match letter {
+                    Letter::Work(more) => {
+                        self.done.add();
+                        count += 1;
+                        if more > 0 {
+                            self.domains[1 - index].inbox.post(Letter::Work(more - 1));
+                        }
+                    }
+                    Letter::Ask(census) => asks.borrow_mut().push(census),
+                    Letter::End => return,
+                }
+            }
+            for census in asks.take() {
+                self.answer(index, &census, count);
+            }
+            // The caller's part: no rest where news may come.
+            let rests = !own.outsiders.any();
+            if rests && self.rest.enter() {
+                if self.domains.iter().any(|domain| domain.parker.is_notified()) {
+                    self.rest.give_up();
+                } else {
+                    self.ask_all(&Census::new(self.domains.len()));
+                }
+            }
+            own.parker.park(None);
+            if rests {
+                self.rest.leave();
+            }
+        }
+    }
+
+    fn answer(&self, index: usize, census: &Census<()>, count: u64) {
+        let own = &self.domains[index];
+        let at_rest = !own.outsiders.any();
+        let at_rest = at_rest && !own.parker.is_notified();
+        match census.answer(index, Answer { at_rest, count, report: () }) {
+            None => {}
+            Some(Verdict::Alive) => self.rest.give_up(),
+            Some(Verdict::Again(second)) => self.ask_all(&second),
+            Some(Verdict::Dead(_)) => {
+                assert_eq!(self.done.get(), self.work, "given up with work to do");
+                for domain in self.domains.iter() {
+                    domain.inbox.post(Letter::End);
+                }
+            }
+        }
+    }
+}
+
+/// I21 and I22: two domains that send each other work, so many pieces in all. That the model ends at all
+/// shows that the run is given up.
+fn send_to_and_fro(name: &str, bound: usize, work: usize) {
+    check(name, bound, move || {
+        let run = Run::new(2, work);
+        if work > 0 {
+            run.domains[1].inbox.post(Letter::Work(work - 1));
+        }
+        let there = run.clone();
+        let other = thread::spawn(move || there.live(1));
+        run.live(0);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn rest_nothing_to_do() {
+    send_to_and_fro("rest_nothing_to_do", 3, 0);
+}
+
+#[test]
+fn rest_to_and_fro() {
+    send_to_and_fro("rest_to_and_fro", 2, 2);
+}
+
+/// I21 and I22 with an outsider, which brings a piece of work and then leaves.
+#[test]
+fn rest_outsider() {
+    check("rest_outsider", 2, || {
+        let run = Run::new(2, 1);
+        run.domains[1].outsiders.enter();
+        let (there, outside) = (run.clone(), run.clone());
+        let other = thread::spawn(move || there.live(1));
+        let outsider = thread::spawn(move || {
+            outside.domains[1].inbox.post(Letter::Work(0));
+            if outside.domains[1].outsiders.leave() {
+                outside.domains[1].parker.notify();
+            }
+        });
+        run.live(0);
+        other.join().unwrap();
+        outsider.join().unwrap();
+    });
+}
