@@ -63,6 +63,7 @@
 
 // Always: what loom drives.
 mod protocol;
+mod slots;
 mod sync;
 
 #[cfg(all(test, vigie_loom))]
@@ -78,8 +79,6 @@ mod error;
 pub mod events;
 #[cfg(not(vigie_loom))]
 mod runtime;
-#[cfg(not(vigie_loom))]
-mod slots;
 #[cfg(not(vigie_loom))]
 mod task;
 

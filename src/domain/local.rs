@@ -13,6 +13,7 @@ use crate::{
     domain::{Fatal, Message, Shared, run_queue::RunQueue},
     error::TaskError,
     events::{Events, Interrupt, Suspensions, Uid},
+    protocol::{Pending, Tree},
     slots::{Key, Slots},
     sync::Arc,
     task::{Ending, Node, Parent, Task},
@@ -261,32 +262,35 @@ impl Local {
             self.doom(child);
         }
     }
+}
 
-    /// One of the things that `task` waits for before it has finished is done; finishes it after the
-    /// last, and then its parent loses one.
-    fn release(&self, mut task: Rc<dyn Task>) {
-        loop {
-            if !task.node().release() {
-                return;
+impl Tree for Local {
+    type Task = Rc<dyn Task>;
+
+    fn pending<'a>(&self, task: &'a Rc<dyn Task>) -> &'a Pending {
+        &task.node().pending
+    }
+
+    fn publish(&self, task: &Rc<dyn Task>) {
+        let removed = self.tasks.borrow_mut().remove(task.node().key);
+        task.publish();
+        drop(removed);
+    }
+
+    fn finish(&self, task: &Rc<dyn Task>) -> Option<Rc<dyn Task>> {
+        let node = task.node();
+        node.finish();
+        match &node.parent {
+            Parent::Root => {
+                self.over.set(true);
+                None
             }
-            let removed = self.tasks.borrow_mut().remove(task.node().key);
-            task.publish();
-            let node = task.node();
-            node.finish();
-            let next = match &node.parent {
-                Parent::Root => {
-                    self.over.set(true);
-                    None
-                }
-                Parent::Task(parent) => parent.upgrade(),
-                Parent::Caller { domain, link } => {
-                    domain.inbox.post(Message::Finished(*link, node.ending()));
-                    None
-                }
-            };
-            let Some(next) = next else { return };
-            drop(removed);
-            task = next;
+            Parent::Task(parent) => parent.upgrade(),
+            Parent::Caller { domain, link } => {
+                // C5.
+                domain.inbox.post(Message::Finished(*link, node.ending()));
+                None
+            }
         }
     }
 }

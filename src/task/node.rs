@@ -8,7 +8,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use crate::{domain::Shared, slots::Key, sync::Arc, task::shielded};
+use crate::{domain::Shared, protocol::Pending, slots::Key, sync::Arc, task::shielded};
 
 /// A task, or the near end of a call whose task lives on another domain.
 pub(crate) trait Task {
@@ -64,7 +64,7 @@ pub(crate) struct Node {
     cancelled: Cell<bool>,
     finished: Cell<bool>,
     /// Its own future, and its children that have not finished.
-    pending: Cell<u32>,
+    pub(crate) pending: Pending,
     /// Those of its children that were not cancelled.
     pub(crate) uncancelled: Cell<u32>,
     waiter: RefCell<Option<Waker>>,
@@ -80,7 +80,7 @@ impl Node {
             ending: Cell::new(None),
             cancelled: Cell::new(false),
             finished: Cell::new(false),
-            pending: Cell::new(1),
+            pending: Pending::new(),
             uncancelled: Cell::new(0),
             waiter: RefCell::default(),
         }
@@ -97,7 +97,7 @@ impl Node {
     /// Takes its place among its parent's children.
     pub(crate) fn begin(&self) {
         if let Some(parent) = self.parent() {
-            parent.node().pending.update(|count| count + 1);
+            parent.node().pending.begin();
             parent.node().uncancelled.update(|count| count + 1);
         }
     }
@@ -140,12 +140,6 @@ impl Node {
         }
     }
 
-    /// One of the things that it waits for is done; `true` after the last.
-    pub(crate) fn release(&self) -> bool {
-        self.pending.update(|count| count - 1);
-        self.pending.get() == 0
-    }
-
     /// The task has finished: wakes whoever awaits it.
     pub(crate) fn finish(&self) {
         if !self.cancelled.get() {
@@ -176,7 +170,7 @@ impl fmt::Debug for Node {
         f.debug_struct("Node")
             .field("serial", &self.key.serial)
             .field("location", &format_args!("{}", self.location))
-            .field("pending", &self.pending.get())
+            .field("pending", &self.pending.count())
             .field("ending", &self.ending.get())
             .field("cancelled", &self.cancelled.get())
             .finish_non_exhaustive()

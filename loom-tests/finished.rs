@@ -1,0 +1,107 @@
+//! The collection: calls of two domains finish while their caller parks, collects and parks again.
+
+use std::{rc::Rc, task::Poll};
+
+use super::{
+    Once, check,
+    domain::{Body, Promise, Run, Slice, returns},
+};
+use crate::protocol::Finished;
+
+/// A task that collects what it has called.
+struct Collector<const N: usize> {
+    set: Rc<Finished>,
+    promises: Vec<Promise>,
+    collected: Once<N>,
+    count: usize,
+}
+
+impl<const N: usize> Collector<N> {
+    fn new() -> Self {
+        Self { set: Rc::new(Finished::new()), promises: Vec::new(), collected: Once::new(), count: 0 }
+    }
+
+    /// Calls the next member.
+    fn call(&mut self, slice: &Slice<'_>, target: usize) {
+        let member = (self.set.clone(), self.promises.len());
+        self.promises.push(slice.call(target, Some(member), || returns(|_| {})));
+    }
+
+    /// Collects what there is, and calls `each` with each; ready when there is nothing left to come.
+    fn collect(&mut self, slice: &Slice<'_>, each: impl Fn(&mut Self, usize)) -> Poll<()> {
+        // F2.
+        while let Some(member) = self.set.pop() {
+            assert_eq!(member, slice.told(self.count), "collected out of turn");
+            self.count += 1;
+            self.collected.deliver(member);
+            each(self, member);
+        }
+        if self.collected.is_complete() {
+            return Poll::Ready(());
+        }
+        // F3.
+        self.set.wait(&slice.waker());
+        Poll::Pending
+    }
+
+    fn take_result(&mut self, member: usize) {
+        let result = self.promises[member].take();
+        drop(result.expect("a member that was not cancelled has a result"));
+    }
+}
+
+/// A main task that first calls a member on each of two domains, then collects in this way.
+fn collector<const N: usize>(
+    mut collect: impl FnMut(&mut Collector<N>, &Slice<'_>) -> Poll<()> + 'static,
+) -> Body {
+    let mut collector = Collector::new();
+    Box::new(move |slice| {
+        if collector.promises.is_empty() {
+            collector.call(slice, 1);
+            collector.call(slice, 2);
+        }
+        collect(&mut collector, slice)
+    })
+}
+
+/// I20: two members, each collected once, with its result.
+#[test]
+fn finished_two() {
+    check("finished_two", 2, || {
+        let body = collector::<2>(|collector, slice| collector.collect(slice, Collector::take_result));
+        Run::play(2, body).assert_no_result_is_left();
+    });
+}
+
+/// I20 for a set that grows: the first member to be collected brings a third.
+#[test]
+fn finished_grows() {
+    check("finished_grows", 2, || {
+        let body = collector::<3>(|collector, slice| {
+            collector.collect(slice, |collector, member| {
+                collector.take_result(member);
+                if collector.promises.len() == 2 {
+                    collector.call(slice, 1);
+                }
+            })
+        });
+        Run::play(2, body).assert_no_result_is_left();
+    });
+}
+
+/// I20 for a member that is cancelled when the other has been collected, and may have finished by then:
+/// it is collected all the same.
+#[test]
+fn finished_cancelled() {
+    check("finished_cancelled", 2, || {
+        let body = collector::<2>(|collector, slice| {
+            collector.collect(slice, |collector, member| {
+                if collector.count == 1 {
+                    collector.take_result(member);
+                    slice.cancel(&collector.promises[1 - member]);
+                }
+            })
+        });
+        Run::play(2, body).assert_no_result_is_left();
+    });
+}

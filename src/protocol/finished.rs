@@ -1,0 +1,42 @@
+//! The finished: which members of a set have finished, in that order, and who waits for the next.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    task::Waker,
+};
+
+/// The members of a set that have finished and were not collected yet. Of one domain: a member that
+/// runs on another finishes here when the news of it has been read.
+#[derive(Default)]
+pub(crate) struct Finished {
+    order: RefCell<VecDeque<usize>>,
+    waiter: Cell<Option<Waker>>,
+}
+
+impl Finished {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// F1. A member has finished. The caller wakes whom this returns.
+    #[must_use = "it waits for this"]
+    pub(crate) fn push(&self, member: usize) -> Option<Waker> {
+        self.order.borrow_mut().push_back(member);
+        self.waiter.take()
+    }
+
+    /// F2. The member that finished first, of those that were not collected yet.
+    pub(crate) fn pop(&self) -> Option<usize> {
+        self.order.borrow_mut().pop_front()
+    }
+
+    /// F3. Nothing was there: the next `push` returns this waker, and none from before it.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        let waiter = match self.waiter.take() {
+            Some(waiter) if waiter.will_wake(waker) => waiter,
+            _ => waker.clone(),
+        };
+        self.waiter.set(Some(waiter));
+    }
+}
