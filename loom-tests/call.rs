@@ -5,7 +5,8 @@ use std::task::Poll;
 
 use super::{
     check,
-    domain::{Promise, Run, Slice, returns, stays},
+    domain::{Promise, Slice, returns, stays},
+    run::Run,
 };
 
 /// Plays a main task of so many rounds, beside so many domains: each round makes its calls, then waits.

@@ -1,5 +1,5 @@
-//! Domains of a few lines, for the models of calls, of the tree and of the collection: mail,
-//! cancellations, slices, the park. They do with the real `Call`, `Tree`, `Finished` and `Slots` what
+//! A domain of a few lines, for the models of calls, of the tree and of the collection: mail,
+//! cancellations, slices, the park. It does with the real `Call`, `Tree`, `Finished` and `Slots` what
 //! `src/domain` and `src/task` do with them, in the same order.
 
 use std::{
@@ -10,22 +10,15 @@ use std::{
     task::{Poll, Wake, Waker},
 };
 
-use loom::thread;
-
-use super::Count;
+use super::run::{CallCell, Message, Parent, Run, Value};
 use crate::{
-    protocol::{Call, Finished, Inbox, Parker, Pending, Tree},
+    protocol::{Finished, Pending, Tree},
     slots::{Key, Slots},
-    sync::{self, AtomicU32, Ordering},
+    sync::Ordering,
 };
-
-/// How many tasks a model may start in one execution.
-const TASKS: usize = 6;
 
 /// A task's future: called for each slice, ready with the last.
 pub(super) type Body = Box<dyn FnMut(&Slice<'_>) -> Poll<()>>;
-
-type CallCell = Call<Key, Value>;
 
 /// A task that does this and returns.
 pub(super) fn returns(mut work: impl FnMut(&Slice<'_>) + 'static) -> Body {
@@ -46,84 +39,8 @@ pub(super) fn stays(work: impl FnOnce(&Slice<'_>) + 'static) -> Body {
     })
 }
 
-/// A result: loom sees nothing of it, and it is counted.
-pub(super) struct Value {
-    gone: Count,
-}
-
-impl Drop for Value {
-    fn drop(&mut self) {
-        self.gone.add();
-    }
-}
-
-/// What all domains of a run share.
-pub(super) struct Run {
-    doors: Vec<Door>,
-    /// What each task writes when it ends, relaxed: only the messages order it before the root's finish.
-    ends: [AtomicU32; TASKS],
-    begun: Count,
-    made: Count,
-    gone: Count,
-}
-
-/// A domain, seen by the others.
-struct Door {
-    parker: sync::Arc<Parker>,
-    inbox: Inbox<Message>,
-}
-
-enum Message {
-    Start { call: Arc<CallCell>, caller: Parent, make: Box<dyn FnOnce() -> Body + Send> },
-    Cancel(Arc<CallCell>),
-    Finished(Key),
-    Stop,
-}
-
-enum Parent {
-    Root,
-    Caller { domain: usize, link: Key },
-}
-
-impl Run {
-    /// Runs `main` as the main task on domain 0, beside so many other domains, each on a thread.
-    pub(super) fn play(others: usize, main: Body) -> Arc<Self> {
-        let door = |_| {
-            let parker = sync::Arc::new(Parker::new());
-            Door { inbox: Inbox::new(parker.clone()), parker }
-        };
-        let run = Arc::new(Self {
-            doors: (0..=others).map(door).collect(),
-            ends: std::array::from_fn(|_| AtomicU32::new(0)),
-            begun: Count::default(),
-            made: Count::default(),
-            gone: Count::default(),
-        });
-        for index in 1..=others {
-            let run = run.clone();
-            thread::spawn(move || Domain::new(run, index).own());
-        }
-        let domain = Domain::new(run.clone(), 0);
-        domain.start(None, Parent::Root, main);
-        domain.own();
-        for other in 1..=others {
-            run.post(other, Message::Stop);
-        }
-        run
-    }
-
-    fn post(&self, domain: usize, message: Message) {
-        self.doors[domain].inbox.post(message);
-    }
-
-    /// I17, when the run is over and no promise was leaked.
-    pub(super) fn assert_no_result_is_left(&self) {
-        assert_eq!(self.gone.get(), self.made.get(), "results made, and gone");
-    }
-}
-
 /// A domain, seen by its own thread.
-struct Domain {
+pub(super) struct Domain {
     run: Arc<Run>,
     index: usize,
     tasks: RefCell<Slots<Rc<Task>>>,
@@ -137,7 +54,7 @@ struct Domain {
 }
 
 /// A task, or the near end of a call.
-struct Task {
+pub(super) struct Task {
     key: Key,
     parent: Option<Rc<Task>>,
     pending: Pending,
@@ -163,7 +80,7 @@ enum Kind {
 }
 
 impl Domain {
-    fn new(run: Arc<Run>, index: usize) -> Self {
+    pub(super) fn new(run: Arc<Run>, index: usize) -> Self {
         Self {
             run,
             index,
@@ -177,8 +94,8 @@ impl Domain {
     }
 
     /// The domain's whole life.
-    fn own(&self) {
-        let parker = &self.run.doors[self.index].parker;
+    pub(super) fn own(&self) {
+        let parker = &self.run.door(self.index).parker;
         while !self.over.get() {
             if parker.take() {
                 self.read_mail();
@@ -204,15 +121,15 @@ impl Domain {
     }
 
     fn read_mail(&self) {
-        while let Some(message) = self.run.doors[self.index].inbox.next() {
+        while let Some(message) = self.run.door(self.index).inbox.next() {
             self.receive(message);
         }
     }
 
     fn receive(&self, message: Message) {
         match message {
-            Message::Start { call, caller, make } => {
-                let key = self.start(Some(call.clone()), caller, make());
+            Message::Start { who, call, caller, make } => {
+                let key = self.start(who, Some(call.clone()), caller, make());
                 // C2.
                 call.name(key);
             }
@@ -231,8 +148,7 @@ impl Domain {
         }
     }
 
-    fn start(&self, call: Option<Arc<CallCell>>, parent: Parent, body: Body) -> Key {
-        let who = self.run.begun.add() - 1;
+    pub(super) fn start(&self, who: usize, call: Option<Arc<CallCell>>, parent: Parent, body: Body) -> Key {
         let (body, result) = (RefCell::new(Some(body)), RefCell::default());
         let task = self.insert(None, Kind::Future { who, body, result, call, parent });
         self.queue.borrow_mut().push_back(task.clone());
@@ -287,15 +203,14 @@ impl Domain {
             place.replace(Some(body));
             return;
         }
-        self.run.made.add();
-        result.replace(Some(Value { gone: self.run.gone.clone() }));
+        result.replace(Some(self.run.make_result()));
         self.ended(task);
     }
 
     /// The future of `task` is gone.
     fn ended(&self, task: &Rc<Task>) {
         if let Kind::Future { who, .. } = task.kind {
-            self.run.ends[who].store(1, Ordering::Relaxed);
+            self.run.end(who);
         }
         self.release(task.clone());
     }
@@ -347,9 +262,7 @@ impl Tree for Domain {
                 self.run.post(*domain, Message::Finished(*link));
             }
             Kind::Future { parent: Parent::Root, .. } => {
-                // I19: all that ever began has ended, and what it did is seen.
-                let begun = &self.run.ends[..self.run.begun.get()];
-                assert!(begun.iter().all(|end| end.load(Ordering::Relaxed) == 1), "the root goes first");
+                self.run.assert_all_have_ended();
                 self.over.set(true);
             }
         }
@@ -375,7 +288,8 @@ impl Slice<'_> {
         let link = self.domain.insert(Some(self.task.clone()), kind);
         let caller = Parent::Caller { domain: self.domain.index, link: link.key };
         // C1.
-        self.domain.run.post(target, Message::Start { call: call.clone(), caller, make: Box::new(make) });
+        let (run, make) = (&self.domain.run, Box::new(make));
+        run.post(target, Message::Start { who: run.next(), call: call.clone(), caller, make });
         Promise { link, call }
     }
 

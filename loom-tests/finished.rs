@@ -4,7 +4,8 @@ use std::{rc::Rc, task::Poll};
 
 use super::{
     Once, check,
-    domain::{Body, Promise, Run, Slice, returns},
+    domain::{Body, Promise, Slice, returns},
+    run::Run,
 };
 use crate::protocol::Finished;
 
@@ -31,9 +32,9 @@ impl<const N: usize> Collector<N> {
     fn collect(&mut self, slice: &Slice<'_>, each: impl Fn(&mut Self, usize)) -> Poll<()> {
         // F2.
         while let Some(member) = self.set.pop() {
+            self.collected.deliver(member);
             assert_eq!(member, slice.told(self.count), "collected out of turn");
             self.count += 1;
-            self.collected.deliver(member);
             each(self, member);
         }
         if self.collected.is_complete() {
@@ -69,6 +70,27 @@ fn collector<const N: usize>(
 fn finished_two() {
     check("finished_two", 2, || {
         let body = collector::<2>(|collector, slice| collector.collect(slice, Collector::take_result));
+        Run::play(2, body).assert_no_result_is_left();
+    });
+}
+
+/// I20 for a collector that is woken by something else too, and waits again, with another waker.
+#[test]
+fn finished_woken_beside() {
+    check("finished_woken_beside", 2, || {
+        let (mut collector, mut beside) = (Collector::<2>::new(), None);
+        let body = Box::new(move |slice: &Slice<'_>| {
+            if collector.promises.is_empty() {
+                beside = Some(slice.call(2, None, || returns(|_| {})));
+                collector.call(slice, 1);
+                collector.call(slice, 1);
+            }
+            let collected = collector.collect(slice, Collector::take_result);
+            if let Some(call) = beside.take_if(|call| call.is_finished()) {
+                drop(call.take());
+            }
+            if beside.is_some() { Poll::Pending } else { collected }
+        });
         Run::play(2, body).assert_no_result_is_left();
     });
 }

@@ -14,6 +14,7 @@ mod inbox;
 mod litmus;
 mod park;
 mod ready;
+mod run;
 mod subtree;
 mod watch;
 

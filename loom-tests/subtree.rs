@@ -2,7 +2,8 @@
 
 use super::{
     check,
-    domain::{Run, Slice, returns, stays},
+    domain::{Slice, returns, stays},
+    run::Run,
 };
 
 /// Calls a task that has no children and returns.

@@ -54,8 +54,6 @@ fn call() -> Vec<Mutant> {
             "*self.result.lock() = Some(result);",
             "drop(result);",
         ),
-        // C6.
-        mutant("take-left-out", "call::call_awaited", 1, CALL, "self.result.lock().take()", "None"),
     ]
 }
 
@@ -68,10 +66,10 @@ fn call_callers() -> Vec<Mutant> {
             "call::call_cancel_arrives",
             1,
             DOMAIN,
-            "while let Some(message) = self.run.doors[self.index].inbox.next() {
+            "while let Some(message) = self.run.door(self.index).inbox.next() {
                 self.receive(message);
             }",
-            "let mail: Vec<_> = std::iter::from_fn(|| self.run.doors[self.index].inbox.next()).collect();
+            "let mail: Vec<_> = std::iter::from_fn(|| self.run.door(self.index).inbox.next()).collect();
             mail.into_iter().rev().for_each(|message| self.receive(message));",
         ),
         mutant(
@@ -185,7 +183,7 @@ fn subtree() -> Vec<Mutant> {
         mutant("publish-left-out", "call::call_awaited", 1, SUBTREE, "self.publish(&task);", ""),
         // S4.
         mutant(
-            "finish-left-out",
+            "finish-tells-nobody",
             "subtree::subtree_chain",
             1,
             SUBTREE,
@@ -194,7 +192,7 @@ fn subtree() -> Vec<Mutant> {
             return;",
         ),
         mutant(
-            "finish-without-parent",
+            "finish-spares-parent",
             "subtree::subtree_chain",
             1,
             SUBTREE,
@@ -207,10 +205,21 @@ fn subtree() -> Vec<Mutant> {
 
 /// What the tree asks of the domains.
 fn subtree_callers() -> Vec<Mutant> {
-    const CANCEL: &str = "Kind::Link { target, call, .. } => {
-                    self.run.post(*target, Message::Cancel(call.clone()))
-                }";
     vec![
+        mutant(
+            "caller-releases-before-end",
+            "subtree::subtree_chain",
+            1,
+            DOMAIN,
+            "if let Kind::Future { who, .. } = task.kind {
+                self.run.end(who);
+            }
+            self.release(task.clone());",
+            "self.release(task.clone());
+            if let Kind::Future { who, .. } = task.kind {
+                self.run.end(who);
+            }",
+        ),
         mutant(
             "caller-link-ends-on-cancel",
             "subtree::subtree_cancelled",
@@ -242,7 +251,7 @@ fn subtree_callers() -> Vec<Mutant> {
                 self.doom_children(&task);",
         ),
         mutant(
-            "caller-finishes-before-children",
+            "caller-finish-before-children",
             "subtree::subtree_chain",
             1,
             DOMAIN,
@@ -293,17 +302,17 @@ fn finished() -> Vec<Mutant> {
             FINISHED,
             "self.waiter.set(Some(waiter));",
             "drop(waiter);",
-        ),
+        )
+        .also("finished::finished_grows", 1),
         mutant(
             "wait-keeps-older-waker",
-            "finished::finished_two",
+            "finished::finished_woken_beside",
             1,
             FINISHED,
             "if waiter.will_wake(waker)",
             "if true",
         ),
         // The caller's part.
-        mutant("caller-drops-waker", "finished::finished_two", 1, DOMAIN, "waker.wake();", "drop(waker);"),
         mutant(
             "caller-collects-once-a-wake",
             "finished::finished_two",
