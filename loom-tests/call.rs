@@ -63,7 +63,7 @@ fn call_cancel_arrives() {
         slice.cancel(&promise);
         promise
     };
-    check("call_cancel_arrives", 4, move || play(1, 2, call, |_, promise| finished(promise)));
+    check("call_cancel_arrives", 3, move || play(1, 2, call, |_, promise| finished(promise)));
 }
 
 /// I17 and I18: a task is cancelled that may have finished by then; so the next one may live in its

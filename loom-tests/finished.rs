@@ -78,11 +78,10 @@ fn finished_two() {
 #[test]
 fn finished_woken_beside() {
     check("finished_woken_beside", 2, || {
-        let (mut collector, mut beside) = (Collector::<2>::new(), None);
+        let (mut collector, mut beside) = (Collector::<1>::new(), None);
         let body = Box::new(move |slice: &Slice<'_>| {
             if collector.promises.is_empty() {
                 beside = Some(slice.call(2, None, || returns(|_| {})));
-                collector.call(slice, 1);
                 collector.call(slice, 1);
             }
             let collected = collector.collect(slice, Collector::take_result);

@@ -59,7 +59,6 @@ fn call() -> Vec<Mutant> {
 
 /// What a call asks of the two domains.
 fn call_callers() -> Vec<Mutant> {
-    const PUT: &str = "result.take().into_iter().for_each(|result| call.put(result));";
     vec![
         mutant(
             "caller-cancel-before-start",
@@ -86,15 +85,6 @@ fn call_callers() -> Vec<Mutant> {
             "let Some(mut body) = place.take() else { return };
             if let Kind::Future { call: Some(call), .. } = &task.kind && call.task().is_none() {
                 call.name(task.key);
-            }",
-        ),
-        mutant("caller-puts-after-post", "call::call_awaited", 1, DOMAIN, PUT, "{}").and(
-            "self.run.post(*domain, Message::Finished(*link));",
-            "self.run.post(*domain, Message::Finished(*link));
-            if let Kind::Future { result, call: Some(call), .. } = &task.kind
-                && let Some(result) = result.take()
-            {
-                call.put(result);
             }",
         ),
         mutant(
@@ -157,7 +147,6 @@ fn subtree() -> Vec<Mutant> {
         mutant("release-before-last", "subtree::subtree_chain", 1, SUBTREE, RELEASE, "self.0.get() <= 1")
             .also("subtree::subtree_fan", 1)
             .also("finished::finished_two", 1),
-        mutant("release-at-once", "subtree::subtree_fan", 1, SUBTREE, RELEASE, "true"),
         mutant(
             "release-counts-nothing",
             "subtree::subtree_chain",
@@ -249,15 +238,6 @@ fn subtree_callers() -> Vec<Mutant> {
             if body.take().is_some() {",
             "if body.take().is_some() {
                 self.doom_children(&task);",
-        ),
-        mutant(
-            "caller-finish-before-children",
-            "subtree::subtree_chain",
-            1,
-            DOMAIN,
-            "self.release(task.clone());",
-            "self.publish(task);
-            self.finish(task);",
         ),
     ]
 }
