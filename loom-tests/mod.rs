@@ -1,4 +1,4 @@
-//! The models of the four protocols, for loom: `README.md` beside this file says what they prove,
+//! The models of the protocols, for loom: `README.md` beside this file says what they prove,
 //! and `src/protocol/README.md` which model checks which invariant.
 
 #![allow(
@@ -7,10 +7,16 @@
 )]
 #![allow(clippy::print_stdout, reason = "a model says what it explored")]
 
+mod call;
+mod domain;
+mod finished;
 mod inbox;
 mod litmus;
 mod park;
 mod ready;
+mod rest;
+mod run;
+mod subtree;
 mod watch;
 
 use std::{

@@ -60,7 +60,7 @@ impl Pipe {
     }
 
     fn write(&self) {
-        *self.written.lock().unwrap() = true;
+        *self.written.lock() = true;
         self.condvar.notify_one();
     }
 
@@ -73,7 +73,7 @@ impl Pipe {
 
     /// The blocking system call.
     fn read(&self) {
-        let mut written = self.written.lock().unwrap();
+        let mut written = self.written.lock();
         while !*written {
             written = self.condvar.wait(written).unwrap();
         }

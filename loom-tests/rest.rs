@@ -82,12 +82,12 @@ impl Run {
             }
             // The caller's part: no rest where news may come.
             let rests = !own.outsiders.any();
-            if rests && self.rest.enter() {
-                if self.domains.iter().any(|domain| domain.parker.is_notified()) {
-                    self.rest.give_up();
-                } else {
-                    self.ask_all(&Census::new(self.domains.len()));
-                }
+            if rests
+                && self.rest.enter()
+                && !self.domains.iter().any(|domain| domain.parker.is_notified())
+                && self.rest.begin()
+            {
+                self.ask_all(&Census::new(self.domains.len()));
             }
             own.parker.park(None);
             if rests {
@@ -136,7 +136,7 @@ fn rest_nothing_to_do() {
 
 #[test]
 fn rest_to_and_fro() {
-    send_to_and_fro("rest_to_and_fro", 2, 2);
+    send_to_and_fro("rest_to_and_fro", 3, 2);
 }
 
 /// I21 and I22 with an outsider, which brings a piece of work and then leaves.

@@ -35,7 +35,7 @@ struct State {
 
 impl Kernel {
     fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().unwrap());
+        change(&mut self.state.lock());
         self.changed.notify_all();
     }
 
@@ -48,7 +48,7 @@ impl Kernel {
     }
 
     fn wait_until(&self, holds: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock();
         while !holds(&state) {
             state = self.changed.wait(state).unwrap();
         }
@@ -65,7 +65,7 @@ struct Poller(Arc<Kernel>);
 
 impl Poller {
     fn poll(&mut self) -> Result<Vec<usize>, Broken> {
-        Self::take(&mut self.0.state.lock().unwrap())
+        Self::take(&mut self.0.state.lock())
     }
 
     fn wait(&mut self) -> Result<Vec<usize>, Broken> {
@@ -285,7 +285,7 @@ fn watch_takes_back() {
             drop(desk.kernel.wait_until(|state| state.waits == 2));
         }
         desk.end(observer);
-        let waits = desk.kernel.state.lock().unwrap().waits;
+        let waits = desk.kernel.state.lock().waits;
         assert!(taken_back || waits == 1, "taken back from a domain that was awake");
     });
 }

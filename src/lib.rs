@@ -69,6 +69,7 @@
 
 // Always: what loom drives.
 mod protocol;
+mod slots;
 mod sync;
 
 #[cfg(all(test, vigie_loom))]
@@ -88,8 +89,6 @@ pub mod events;
 mod runtime;
 #[cfg(not(vigie_loom))]
 mod shutdown;
-#[cfg(not(vigie_loom))]
-mod slots;
 #[cfg(not(vigie_loom))]
 mod task;
 

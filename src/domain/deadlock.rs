@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Fatal, Local, Message, Shared,
+        Fatal, Group, Local, Message, Shared,
         tree::{Record, Tree},
     },
     error::RunError,
@@ -39,17 +39,15 @@ impl Local {
         if !self.could_rest() {
             return false;
         }
-        if self.group.rest.enter() {
+        let Group { peers, rest } = &self.group;
+        if rest.enter() {
             if self.has_waker_outside() {
-                self.group.rest.give_up();
-                self.group.rest.leave();
+                rest.leave();
                 return false;
             }
             // One that has a token will come by here again.
-            if self.group.peers.iter().any(|peer| peer.parker.is_notified()) {
-                self.group.rest.give_up();
-            } else {
-                ask_all(&self.group.peers, &Census::new(self.group.peers.len()));
+            if !peers.iter().any(|peer| peer.parker.is_notified()) && rest.begin() {
+                ask_all(peers, &Census::new(peers.len()));
             }
         }
         true

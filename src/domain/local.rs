@@ -15,6 +15,7 @@ use crate::{
     domain_local::Values,
     error::TaskError,
     events::{Events, Interrupt, Suspensions, Uid},
+    protocol::{Pending, Subtree},
     slots::{Key, Slots},
     sync::Arc,
     task::{Ending, Parent, Task},
@@ -348,35 +349,41 @@ impl Local {
             self.doom(child);
         }
     }
+}
 
-    /// One of the things that `task` waits for before it has finished is done; finishes it after the
-    /// last, and then its parent loses one.
-    fn release(&self, mut task: Rc<dyn Task>) {
-        loop {
-            if !task.node().release() {
-                return;
+impl Subtree for Local {
+    type Task = Rc<dyn Task>;
+
+    fn pending<'a>(&self, task: &'a Rc<dyn Task>) -> &'a Pending {
+        &task.node().pending
+    }
+
+    fn publish(&self, task: &Rc<dyn Task>) {
+        let removed = self.tasks.borrow_mut().remove(task.node().key);
+        task.publish();
+        drop(removed);
+    }
+
+    fn finish(&self, task: &Rc<dyn Task>) -> Option<Rc<dyn Task>> {
+        let node = task.node();
+        let is_awaited = node.finish();
+        match &node.parent {
+            Parent::Root => {
+                self.over.set(true);
+                None
             }
-            let removed = self.tasks.borrow_mut().remove(task.node().key);
-            task.publish();
-            let node = task.node();
-            let is_awaited = node.finish();
-            let next = match &node.parent {
-                Parent::Root => {
-                    self.over.set(true);
-                    None
+            Parent::Task(parent) => {
+                let parent = parent.upgrade()?;
+                if is_awaited {
+                    self.schedule(parent.clone());
                 }
-                Parent::Task(parent) => parent.upgrade(),
-                Parent::Caller { domain, link } => {
-                    domain.inbox.post(Message::Finished(*link, node.ending()));
-                    None
-                }
-            };
-            let Some(next) = next else { return };
-            if is_awaited {
-                self.schedule(next.clone());
+                Some(parent)
             }
-            drop(removed);
-            task = next;
+            Parent::Caller { domain, link } => {
+                // C5.
+                domain.inbox.post(Message::Finished(*link, node.ending()));
+                None
+            }
         }
     }
 }

@@ -25,21 +25,27 @@ impl Rest {
         Self { domains, state: Mutex::new(State { resting: 0, asking: false }) }
     }
 
-    /// A domain comes to rest; whether it is the last one, which then has to ask all.
+    /// E1. A domain comes to rest. If it is the last one, and none of the others has a token, it goes on
+    /// to `begin`.
     pub(crate) fn enter(&self) -> bool {
         let mut state = self.state.lock();
         state.resting += 1;
-        let last = state.resting == self.domains && !state.asking;
-        state.asking |= last;
-        last
+        state.resting == self.domains
     }
 
-    /// A domain that came to rest is awake again.
+    /// E2. Whether a census is to be begun: there is at most one. Not part of `enter`: a domain that
+    /// only looked at the others' tokens must not keep another from asking.
+    pub(crate) fn begin(&self) -> bool {
+        !std::mem::replace(&mut self.state.lock().asking, true)
+    }
+
+    /// E3. A domain that came to rest is awake again.
     pub(crate) fn leave(&self) {
         self.state.lock().resting -= 1;
     }
 
-    /// The census has found that something may happen yet.
+    /// E4. The census has found that something may happen yet. Whoever says so is awake, and comes to
+    /// rest after this.
     pub(crate) fn give_up(&self) {
         self.state.lock().asking = false;
     }

@@ -2,15 +2,18 @@
 
 use std::time::Instant;
 
-use loom::sync::{Condvar, atomic::AtomicUsize};
+use loom::sync::{Condvar, MutexGuard, atomic::AtomicUsize};
 
 pub(crate) use loom::{
     cell::UnsafeCell,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
+/// The standard library's: it counts serials, which only have to be unique, also across the executions
+/// of a model. Loom need not see it.
+pub(crate) use std::sync::atomic::AtomicU64;
 
 /// How many items a model may push in one execution: each place is used once.
 const CAPACITY: usize = 8;
@@ -77,6 +80,20 @@ impl<T> Queue<T> {
     }
 }
 
+/// Loom's mutex, in the shape of `parking_lot`'s: a model that panicked is over, poison or not.
+#[derive(Debug)]
+pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap()
+    }
+}
+
 /// A stand-in for the standard library's `OnceLock`, which loom cannot see: it would always show the
 /// newest value, and so hide that a reader has no reason to find it.
 #[derive(Debug)]
@@ -131,14 +148,14 @@ impl Sleeper {
 
     pub(crate) fn sleep_while(&self, mut asleep: impl FnMut() -> bool, deadline: Option<Instant>) {
         assert!(deadline.is_none(), "loom has no clock");
-        let mut guard = self.lock.lock().unwrap();
+        let mut guard = self.lock.lock();
         while asleep() {
             guard = self.condvar.wait(guard).unwrap();
         }
     }
 
     pub(crate) fn wake(&self) {
-        drop(self.lock.lock().unwrap());
+        drop(self.lock.lock());
         self.condvar.notify_one();
     }
 }

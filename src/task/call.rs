@@ -5,8 +5,8 @@ use std::{future::Future, panic::Location, rc::Rc, sync::Arc, task::Poll};
 use crate::{
     domain::{Domain, Local, Message, Shared},
     error::TaskError,
+    protocol,
     slots::Key,
-    sync::{Mutex, OnceLock},
     task::{Ending, Node, Parent, Promise, Task, TaskCell, cell::discard},
 };
 
@@ -87,6 +87,7 @@ where
             Rc::new(Link { node, target: target.clone(), call: call.clone() })
         });
         let (caller, link_key, far_end) = (local.shared.clone(), link.node.key, call.clone());
+        // C1.
         target.inbox.post(Message::Start(Box::new(move || {
             far_end.start(Parent::Caller { domain: caller, link: link_key }, location, closure);
         })));
@@ -96,26 +97,7 @@ where
 }
 
 /// What the two ends of a call share.
-pub(crate) struct CallCell<T> {
-    /// The task, named by the domain that runs it, and read there only.
-    task: OnceLock<Key>,
-    /// Put there when the task has finished, and taken by the promise.
-    result: Mutex<Option<Result<T, TaskError>>>,
-}
-
-impl<T> CallCell<T> {
-    fn new() -> Self {
-        Self { task: OnceLock::new(), result: Mutex::new(None) }
-    }
-
-    pub(crate) fn put(&self, result: Result<T, TaskError>) {
-        *self.result.lock() = Some(result);
-    }
-
-    pub(crate) fn take(&self) -> Option<Result<T, TaskError>> {
-        self.result.lock().take()
-    }
-}
+pub(crate) type CallCell<T> = protocol::Call<Key, Result<T, TaskError>>;
 
 impl<T: Send + 'static> CallCell<T> {
     /// On the called domain: makes the task. The closure runs in its first slice.
@@ -127,8 +109,7 @@ impl<T: Send + 'static> CallCell<T> {
         Local::with(|local| {
             let future = async move { closure().await };
             let task = TaskCell::insert(local, caller, location, Some(self.clone()), future);
-            let first = self.task.set(task.node().key).is_ok();
-            debug_assert!(first, "a call is started once");
+            self.name(task.node().key);
             local.schedule(task);
         });
     }
@@ -144,7 +125,7 @@ pub(crate) trait Called: Send + Sync {
 
 impl<T: Send> Called for CallCell<T> {
     fn key(&self) -> Option<Key> {
-        self.task.get().copied()
+        self.task()
     }
 
     fn discard(&self) {
@@ -172,7 +153,7 @@ impl Task for Link {
         Poll::Pending
     }
 
-    /// The message follows the one that starts the task, from the same thread: it finds the task.
+    /// C3. The message follows the one that starts the task, from the same thread: it finds the task.
     fn cancel(&self) -> Option<Ending> {
         self.target.inbox.post(Message::Cancel(self.call.clone()));
         None

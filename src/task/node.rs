@@ -10,9 +10,10 @@ use std::{
 
 use crate::{
     domain::Shared,
+    protocol::{Finished, Pending},
     slots::Key,
     sync::Arc,
-    task::{set::Finished, shield::Finalisers, shielded},
+    task::{shield::Finalisers, shielded},
 };
 
 /// A task, or the near end of a call whose task lives on another domain.
@@ -79,7 +80,7 @@ pub(crate) enum Waiter {
     /// Some part of its parent.
     Waker(Waker),
     /// The set that it is a member of, under this number.
-    Set(Weak<Finished>, usize),
+    Set(Weak<Finished<Waiter>>, usize),
 }
 
 impl Waiter {
@@ -115,7 +116,7 @@ pub(crate) struct Node {
     cancelled: Cell<bool>,
     finished: Cell<bool>,
     /// Its own future, and its children that have not finished.
-    pending: Cell<u32>,
+    pub(crate) pending: Pending,
     /// Those of its children that were not cancelled.
     pub(crate) uncancelled: Cell<u32>,
     waiter: RefCell<Option<Waiter>>,
@@ -137,7 +138,7 @@ impl Node {
             ending: Cell::new(None),
             cancelled: Cell::new(false),
             finished: Cell::new(false),
-            pending: Cell::new(1),
+            pending: Pending::new(),
             uncancelled: Cell::new(0),
             waiter: RefCell::default(),
             shields: Cell::new(0),
@@ -157,7 +158,7 @@ impl Node {
     /// Takes its place among its parent's children.
     pub(crate) fn begin(&self) {
         if let Some(parent) = self.parent() {
-            parent.node().pending.update(|count| count + 1);
+            parent.node().pending.begin();
             parent.node().uncancelled.update(|count| count + 1);
         }
     }
@@ -217,12 +218,6 @@ impl Node {
         }
     }
 
-    /// One of the things that it waits for is done; `true` after the last.
-    pub(crate) fn release(&self) -> bool {
-        self.pending.update(|count| count - 1);
-        self.pending.get() == 0
-    }
-
     /// The task has finished: tells whoever waits for that; `true` if it is the parent.
     #[must_use = "the parent is to be scheduled"]
     pub(crate) fn finish(&self) -> bool {
@@ -261,7 +256,7 @@ impl fmt::Debug for Node {
         f.debug_struct("Node")
             .field("serial", &self.key.serial)
             .field("location", &format_args!("{}", self.location))
-            .field("pending", &self.pending.get())
+            .field("pending", &self.pending.count())
             .field("ending", &self.ending.get())
             .field("cancelled", &self.cancelled.get())
             .finish_non_exhaustive()

@@ -13,11 +13,11 @@ use std::{
 use crate::{
     domain::Local,
     error::TaskError,
+    protocol::Finished,
     task::{
         Ending, Joined, Node, Task, Waiter,
         call::{CallCell, Link},
         cell::discard,
-        set::Finished,
     },
 };
 
@@ -150,7 +150,7 @@ impl<T> Promise<T> {
 
     /// Has the set told of the end, as its member of this number; `false` if there is nothing to wait
     /// for.
-    pub(crate) fn join_set(&self, set: &Rc<Finished>, member: usize) -> bool {
+    pub(crate) fn join_set(&self, set: &Rc<Finished<Waiter>>, member: usize) -> bool {
         let running = self.node().filter(|node| !node.is_finished());
         if let Some(node) = running {
             node.set_waiter(Some(Waiter::Set(Rc::downgrade(set), member)));

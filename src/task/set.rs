@@ -1,8 +1,6 @@
 //! Task sets: any number of children with one type of result, collected as they finish.
 
 use std::{
-    cell::RefCell,
-    collections::VecDeque,
     fmt,
     future::{Future, poll_fn},
     panic::Location,
@@ -15,6 +13,7 @@ use slab::Slab;
 use crate::{
     domain::{Domain, Local, TaskId, access::charged},
     error::TaskError,
+    protocol::Finished,
     task::{
         Promise, Waiter,
         call::{call_at, call_on_at},
@@ -47,7 +46,7 @@ use crate::{
 #[must_use = "a set that is dropped cancels its tasks"]
 pub struct TaskSet<T> {
     members: Slab<Promise<T>>,
-    finished: Rc<Finished>,
+    finished: Rc<Finished<Waiter>>,
     /// Whose children the members are, while there are any; no task, if none of them was started.
     owner: Option<TaskId>,
     /// Where `take` goes on looking.
@@ -68,7 +67,7 @@ pub enum TryNext<T> {
 impl<T: 'static> TaskSet<T> {
     /// An empty set.
     pub fn new() -> Self {
-        Self { members: Slab::new(), finished: Rc::default(), owner: None, cursor: 0 }
+        Self { members: Slab::new(), finished: Rc::new(Finished::new()), owner: None, cursor: 0 }
     }
 
     /// Spawns a member, as [`spawn`](crate::spawn()) does. Where no task can be started, the member is
@@ -112,7 +111,8 @@ impl<T: 'static> TaskSet<T> {
         let place = self.members.vacant_entry();
         let member = place.key();
         if !place.insert(promise).join_set(&self.finished, member) {
-            self.finished.push(member);
+            // Nobody waits: the set is borrowed here.
+            drop(self.finished.push(member));
         }
     }
 }
@@ -227,7 +227,7 @@ impl<T> TaskSet<T> {
 
     fn drain(&mut self) -> impl Iterator<Item = Promise<T>> {
         // Those that finish later must not be found among the members to come.
-        self.finished = Rc::default();
+        self.finished = Rc::new(Finished::new());
         self.members.drain()
     }
 
@@ -245,30 +245,5 @@ impl<T: 'static> Default for TaskSet<T> {
 impl<T> fmt::Debug for TaskSet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskSet").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-/// The members of a set that have finished, in that order, and who waits for one.
-#[derive(Default)]
-pub(crate) struct Finished {
-    order: RefCell<VecDeque<usize>>,
-    waiter: RefCell<Option<Waiter>>,
-}
-
-impl Finished {
-    /// A member has finished; who is to be told.
-    pub(crate) fn push(&self, member: usize) -> Option<Waiter> {
-        self.order.borrow_mut().push_back(member);
-        self.waiter.take()
-    }
-
-    fn pop(&self) -> Option<usize> {
-        self.order.borrow_mut().pop_front()
-    }
-
-    fn wait(&self, waiter: Waiter) {
-        let before = self.waiter.replace(Some(waiter));
-        // Outside of the borrow: a waker is anybody's code.
-        drop(before);
     }
 }

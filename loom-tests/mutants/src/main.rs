@@ -8,7 +8,9 @@
 //! `--bound` runs all mutants at the given preemption bound instead of their own; `TEXT` chooses the
 //! mutants whose name contains it.
 
+mod calls;
 mod crate_copy;
+mod rest;
 mod table;
 
 use std::{

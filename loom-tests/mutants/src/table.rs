@@ -3,6 +3,8 @@
 //!
 //! A mutant's `bound` is the least preemption bound, from 1 on, at which the model catches it.
 
+use crate::{calls, rest};
+
 const PARK: &str = "src/protocol/park.rs";
 const READY: &str = "src/protocol/ready.rs";
 const INBOX: &str = "src/protocol/inbox.rs";
@@ -28,7 +30,7 @@ pub(crate) struct Edit {
     pub(crate) put: &'static str,
 }
 
-fn mutant(
+pub(crate) fn mutant(
     name: &'static str,
     model: &'static str,
     bound: u32,
@@ -41,21 +43,24 @@ fn mutant(
 
 impl Mutant {
     /// A further edit of the same file.
-    fn and(mut self, find: &'static str, put: &'static str) -> Self {
+    pub(crate) fn and(mut self, find: &'static str, put: &'static str) -> Self {
         let file = self.edits[0].file;
         self.edits.push(Edit { file, find, put });
         self
     }
 
     /// A further model that has to catch it.
-    fn also(mut self, model: &'static str, bound: u32) -> Self {
+    pub(crate) fn also(mut self, model: &'static str, bound: u32) -> Self {
         self.models.push((model, bound));
         self
     }
 }
 
 pub(crate) fn mutants() -> Vec<Mutant> {
-    [park(), ready(), inbox(), watch(), watch_callers(), stand_ins()].into_iter().flatten().collect()
+    [park(), ready(), inbox(), watch(), watch_callers(), stand_ins(), calls::mutants(), rest::mutants()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn park() -> Vec<Mutant> {
@@ -531,7 +536,7 @@ fn watch_callers() -> Vec<Mutant> {
 fn stand_ins() -> Vec<Mutant> {
     vec![
         // Weaker: the sleeper's lock is there for a reason.
-        mutant("sleeper-no-lock", "park::park_again", 1, STAND_IN, "drop(self.lock.lock().unwrap());", ""),
+        mutant("sleeper-no-lock", "park::park_again", 1, STAND_IN, "drop(self.lock.lock());", ""),
         // Stronger.
         mutant(
             "queue-locked",
@@ -544,17 +549,17 @@ fn stand_ins() -> Vec<Mutant> {
         .and("tail: AtomicUsize::new(0),", "lock: Mutex::new(()), tail: AtomicUsize::new(0),")
         .and(
             "let place = &self.places[self.tail",
-            "let _lock = self.lock.lock().unwrap();
+            "let _lock = self.lock.lock();
             let place = &self.places[self.tail",
         )
         .and(
             "let head = self.head.load(Ordering::Relaxed); let place",
-            "let _lock = self.lock.lock().unwrap();
+            "let _lock = self.lock.lock();
             let head = self.head.load(Ordering::Relaxed); let place",
         )
         .and(
             "let head = self.head.load(Ordering::Relaxed); self.places",
-            "let _lock = self.lock.lock().unwrap();
+            "let _lock = self.lock.lock();
             let head = self.head.load(Ordering::Relaxed); self.places",
         )
         .also("litmus::litmus_relaxed_token_overtakes", 1)
