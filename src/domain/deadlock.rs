@@ -77,10 +77,9 @@ impl Local {
     /// Answers a question of the census.
     fn answer(&self, census: &Census<Vec<Record>>) {
         let at_rest = self.is_dry() && self.could_rest() && !self.has_waker_outside();
-        // Whoever let go of a waker has left its token before that.
-        // ORDERING: pairs with the release in the drop of the `Arc` that was counted.
+        // Whoever let go of a waker has left its token before that: the look before the next answer finds
+        // it. ORDERING: acquire pairs with the release in the drop of the `Arc` that was counted.
         fence(Ordering::Acquire);
-        let at_rest = at_rest && !self.shared.parker.is_notified();
         let report = if census.is_last() { self.records() } else { Vec::new() };
         let answer = Answer { at_rest, count: self.happenings.get(), report };
         match census.answer(self.index() as usize, answer) {

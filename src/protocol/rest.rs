@@ -4,7 +4,7 @@
 //! Whoever brings the last one to rest asks all of them, twice. If all are at rest both times and
 //! nothing has happened to any of them in between, no message is under way, and none will be.
 
-use crate::sync::{Arc, AtomicU32, Mutex, Ordering};
+use crate::sync::{Arc, Mutex};
 
 /// How many domains of one run are at rest.
 #[derive(Debug)]
@@ -118,30 +118,31 @@ impl<R> Census<R> {
     }
 }
 
-/// How many outside of the run's domains could still bring news to one of them.
+/// How many outside of the run's domains could still bring news to one of them. Under a lock, so that
+/// whoever finds none left has the tokens of all of them before its next look.
 #[derive(Debug)]
-pub(crate) struct Outsiders(AtomicU32);
+pub(crate) struct Outsiders(Mutex<usize>);
 
 impl Outsiders {
     pub(crate) fn new() -> Self {
-        Self(AtomicU32::new(0))
+        Self(Mutex::new(0))
     }
 
-    /// One more. Relaxed: whoever makes one is of the domain, or is one itself.
+    /// One more; made by the domain, or by one that is here already.
     pub(crate) fn enter(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        *self.0.lock() += 1;
     }
 
     /// One has brought its last news; `true` if it was the last one, who then has to notify the domain.
     #[must_use = "the domain may have parked in the hope of news"]
     pub(crate) fn leave(&self) -> bool {
-        // ORDERING: release pairs with the acquire in `any`: who finds nobody sees all their tokens.
-        self.0.fetch_sub(1, Ordering::Release) == 1
+        let mut count = self.0.lock();
+        *count -= 1;
+        *count == 0
     }
 
-    /// The domain: is there any? If not, whoever looks at the parker after this sees what they left.
+    /// The domain: is there any?
     pub(crate) fn any(&self) -> bool {
-        // ORDERING: acquire pairs with the release in `leave`.
-        self.0.load(Ordering::Acquire) > 0
+        *self.0.lock() > 0
     }
 }

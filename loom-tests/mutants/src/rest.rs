@@ -32,7 +32,7 @@ pub(crate) fn mutants() -> Vec<Mutant> {
             "if *before == counts",
             "if before.len() == counts.len()",
         ),
-        mutant("census-believes-one", work, 1, REST, "!answers.iter().all(", "!answers.iter().any("),
+        mutant("census-believes-one", outsider, 1, REST, "!answers.iter().all(", "!answers.iter().any("),
         mutant(
             "census-answers-early",
             work,
@@ -42,31 +42,8 @@ pub(crate) fn mutants() -> Vec<Mutant> {
             "if answers.iter().all(Option::is_none)",
         ),
         // The outsiders.
-        mutant(
-            "outsider-no-release",
-            outsider,
-            1,
-            REST,
-            "fetch_sub(1, Ordering::Release)",
-            "fetch_sub(1, Ordering::Relaxed)",
-        ),
-        mutant(
-            "outsider-no-acquire",
-            outsider,
-            1,
-            REST,
-            "self.0.load(Ordering::Acquire)",
-            "self.0.load(Ordering::Relaxed)",
-        ),
-        mutant(
-            "outsider-not-the-last",
-            outsider,
-            1,
-            REST,
-            "Ordering::Release) == 1",
-            "Ordering::Release) == 2",
-        ),
-        mutant("caller-outsider-no-notify", outsider, 1, MODEL, "outside.domains[1].parker.notify();", ""),
+        mutant("outsider-not-the-last", outsider, 1, REST, "*count == 0", "*count == 1"),
+        mutant("caller-outsider-no-notify", outsider, 1, MODEL, "run.domains[index].parker.notify();", ""),
         mutant(
             "caller-ignores-outsiders",
             outsider,
@@ -76,7 +53,6 @@ pub(crate) fn mutants() -> Vec<Mutant> {
             "let at_rest = true;",
         ),
         // The domain's part.
-        mutant("caller-ignores-token", work, 1, MODEL, "at_rest && !own.parker.is_notified()", "at_rest"),
         mutant("caller-counts-nothing", work, 1, MODEL, "count += 1;", "let _ = &mut count;"),
         mutant(
             "caller-begins-before-look",
