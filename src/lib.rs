@@ -32,6 +32,9 @@
 //! awaited. A panic is the result of the task that panicked; its children are cancelled. [`run`] returns
 //! when the main task has finished, and with it everything else.
 //!
+//! Futures that are to borrow from the task that starts them run in a [`scope`]: side by side, within
+//! that task.
+//!
 //! # Events
 //!
 //! The scheduler waits for nothing by itself: each domain has its [`Events`](events::Events), and the
@@ -96,8 +99,8 @@ pub use crate::{
     error::{Panic, RunError, TaskError},
     runtime::{Builder, run},
     task::{
-        Cancel, Promise, PromiseState, YieldNow, await_all, await_first, await_one, call, call_on, spawn,
-        yield_if_needed, yield_now,
+        Cancel, Promise, PromiseState, Scope, ScopedTask, YieldNow, await_all, await_first, await_one, call,
+        call_on, scope, spawn, yield_if_needed, yield_now,
     },
 };
 

@@ -198,7 +198,7 @@ where
 }
 
 /// Runs what is the user's, and catches its panic.
-fn catch<R>(run: impl FnOnce() -> R) -> Result<R, Panic> {
+pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(run)).map_err(Panic::new)
 }
 

@@ -8,6 +8,7 @@ mod call;
 mod cell;
 mod node;
 mod promise;
+mod scope;
 mod wait;
 mod waker;
 mod yielding;
@@ -16,6 +17,7 @@ pub use self::{
     call::{call, call_on},
     cell::spawn,
     promise::{Cancel, Promise, PromiseState},
+    scope::{Scope, ScopedTask, scope},
     wait::{await_all, await_first, await_one},
     yielding::{YieldNow, yield_if_needed, yield_now},
 };
