@@ -33,7 +33,8 @@
 //! when the main task has finished, and with it everything else.
 //!
 //! Futures that are to borrow from the task that starts them run in a [`scope`]: side by side, within
-//! that task.
+//! that task. What a task is to find wherever it goes, such as the request that it serves, is a
+//! [`TaskLocal`]; a child has those of its parent where it is told to [`inherit`] them.
 //!
 //! # Events
 //!
@@ -85,6 +86,8 @@ mod runtime;
 mod slots;
 #[cfg(not(vigie_loom))]
 mod task;
+#[cfg(not(vigie_loom))]
+mod task_local;
 
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;
@@ -102,6 +105,7 @@ pub use crate::{
         Cancel, Promise, PromiseState, Scope, ScopedTask, YieldNow, await_all, await_first, await_one, call,
         call_on, scope, spawn, yield_if_needed, yield_now,
     },
+    task_local::{NotSet, TaskLocal, inherit},
 };
 
 /// The README's examples are compiled with the doctests.

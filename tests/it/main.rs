@@ -15,6 +15,7 @@ mod idle;
 mod net;
 mod scope;
 mod support;
+mod task_local;
 mod tasks;
 mod tidy;
 mod timers;
