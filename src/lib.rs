@@ -32,6 +32,10 @@
 //! awaited. A panic is the result of the task that panicked; its children are cancelled. [`run`] returns
 //! when the main task has finished, and with it everything else.
 //!
+//! Futures that are to borrow from the task that starts them run in a [`scope`]: side by side, within
+//! that task. What a task is to find wherever it goes, such as the request that it serves, is a
+//! [`TaskLocal`]; a child has those of its parent where it is told to [`inherit`] them.
+//!
 //! # Events
 //!
 //! The scheduler waits for nothing by itself: each domain has its [`Events`](events::Events), and the
@@ -91,6 +95,8 @@ mod runtime;
 mod shutdown;
 #[cfg(not(vigie_loom))]
 mod task;
+#[cfg(not(vigie_loom))]
+mod task_local;
 
 #[cfg(all(not(vigie_loom), feature = "sync"))]
 pub mod channel;
@@ -113,9 +119,11 @@ pub use crate::{
     error::{Panic, RunError, TaskError},
     runtime::{Builder, run},
     task::{
-        Cancel, Promise, PromiseState, TaskSet, TryNext, YieldNow, await_all, await_first, await_one, both,
-        call, call_on, parallel, protect, spawn, uncancellable, yield_if_needed, yield_now,
+        Cancel, Promise, PromiseState, Scope, ScopedTask, TaskSet, TryNext, YieldNow, await_all, await_first,
+        await_one, both, call, call_on, parallel, protect, scope, spawn, uncancellable, yield_if_needed,
+        yield_now,
     },
+    task_local::{NotSet, TaskLocal, inherit},
 };
 
 /// The README's examples are compiled with the doctests.

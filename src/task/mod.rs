@@ -9,6 +9,7 @@ mod cell;
 mod node;
 mod parallel;
 mod promise;
+mod scope;
 mod set;
 mod shield;
 mod wait;
@@ -20,6 +21,7 @@ pub use self::{
     cell::spawn,
     parallel::parallel,
     promise::{Cancel, Promise, PromiseState},
+    scope::{Scope, ScopedTask, scope},
     set::{TaskSet, TryNext},
     shield::{protect, uncancellable},
     wait::{await_all, await_first, await_one, both},

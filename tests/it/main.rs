@@ -20,10 +20,12 @@ mod lock;
 mod net;
 #[cfg(feature = "sync")]
 mod programs;
+mod scope;
 mod set;
 mod shield;
 mod structure;
 mod support;
+mod task_local;
 mod tasks;
 mod tidy;
 mod timers;
