@@ -13,6 +13,7 @@ mod fairness;
 mod faults;
 mod idle;
 mod net;
+mod stress;
 mod support;
 mod tasks;
 mod tidy;
