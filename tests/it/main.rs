@@ -13,6 +13,7 @@ mod fairness;
 mod faults;
 mod idle;
 mod net;
+mod programs;
 mod stress;
 mod support;
 mod tasks;

@@ -1,0 +1,3 @@
+//! Whole programs, whose results are checked against a plain computation.
+
+mod merkle;
