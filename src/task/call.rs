@@ -1,6 +1,13 @@
 //! Calls: tasks started on another domain.
 
-use std::{future::Future, panic::Location, rc::Rc, sync::Arc, task::Poll};
+use std::{
+    future::Future,
+    panic::Location,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use crate::{
     domain::{Domain, Local, Message, Shared},
@@ -107,11 +114,42 @@ impl<T: Send + 'static> CallCell<T> {
         F: Future<Output = T> + 'static,
     {
         Local::with(|local| {
-            let future = async move { closure().await };
+            let future = Begun { closure: Some(closure), future: None };
             let task = TaskCell::insert(local, caller, location, Some(self.clone()), future);
             self.name(task.node().key);
             local.schedule(task);
         });
+    }
+}
+
+/// The future of a call: its closure, and from its first slice on the future that this has made.
+///
+/// No async block: that would drop the future by itself, before the cell has its output or its panic, and
+/// where the destructor panics too, leak the one and abort with the other.
+struct Begun<C, F> {
+    closure: Option<C>,
+    future: Option<Pin<Box<F>>>,
+}
+
+// Nothing is pinned but what lies in the box.
+impl<C, F> Unpin for Begun<C, F> {}
+
+impl<C, F> Future for Begun<C, F>
+where
+    C: FnOnce() -> F,
+    F: Future,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if let Some(closure) = self.closure.take() {
+            self.future = Some(Box::pin(closure()));
+        }
+        match &mut self.future {
+            Some(future) => future.as_mut().poll(cx),
+            // The closure has panicked, and nobody polls it again.
+            None => Poll::Pending,
+        }
     }
 }
 

@@ -18,11 +18,11 @@ mod idle;
 #[cfg(feature = "sync")]
 mod lock;
 mod net;
-#[cfg(feature = "sync")]
 mod programs;
 mod scope;
 mod set;
 mod shield;
+mod stress;
 mod structure;
 mod support;
 mod task_local;

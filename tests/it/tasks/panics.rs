@@ -13,7 +13,7 @@ use std::{
 use futures_lite::future::block_on;
 use vigie::{Domain, PromiseState, TaskError, call, call_on, spawn, yield_now};
 
-use crate::support::{Bomb, Log, alone, plain, turns};
+use crate::support::{Bomb, Drops, Log, Traced, alone, plain, turns};
 
 #[test]
 fn a_panic_is_the_result_of_its_task_alone() {
@@ -69,6 +69,34 @@ fn a_panic_in_a_destructor_at_the_end_is_the_tasks_result() {
                 }
                 other => panic!("{other:?}"),
             }
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_panic_in_a_destructor_at_the_end_takes_the_output_along() {
+    /// Returns a value, and then its destructor panics.
+    struct Returning(Option<Traced>, Bomb);
+
+    impl Future for Returning {
+        type Output = Traced;
+
+        fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Traced> {
+            Poll::Ready(self.0.take().expect("polled once"))
+        }
+    }
+
+    plain()
+        .run(async {
+            let drops = Drops::default();
+            let make = || Traced("output", drops.clone());
+            let (here, there) = (make(), make());
+            let here = spawn(Returning(Some(here), Bomb)).await;
+            assert!(matches!(here, Err(TaskError::Panicked(_))));
+            assert_eq!(drops.take(), [("output", Domain::current())]);
+            let there = call(move || Returning(Some(there), Bomb)).await;
+            assert!(matches!(there, Err(TaskError::Panicked(_))));
+            assert_eq!(drops.take().len(), 1);
         })
         .unwrap();
 }
@@ -131,8 +159,8 @@ fn a_payload_whose_destructor_panics_harms_nobody() {
             disarm(spawn(TwoBombs(false)).await);
             // The first payload is the task's, and the second goes.
             disarm(spawn(TwoBombs(true)).await);
-            // (In an async block, as in a call, two panics at once are the language's abort.)
             disarm(call(|| TwoBombs(false)).await);
+            disarm(call(|| TwoBombs(true)).await);
             // All of them go.
             spawn(TwoBombs(true)).cancel().await.unwrap();
             call(|| TwoBombs(false)).cancel().await.unwrap();
