@@ -2,8 +2,9 @@
 //! it really has is the same before and after.
 //!
 //! `flat` does so with 10 million tasks in waves, as many one at a time, as many that go through one task set,
-//! a tenth as many calls and sleepers that are cancelled an hour before their time; `flat 1000000` with a tenth of all that. It fails if a phase
-//! has left more than 2 MiB: a fifth of a byte for each task, or two bytes for each call or sleeper.
+//! a tenth as many calls and sleepers that are cancelled an hour before their time; `flat 1000000` with a
+//! tenth of all that. It fails if a phase has left more than 2 MiB: a fifth of a byte for each task, or two
+//! bytes for each call or sleeper.
 
 use std::{
     error::Error,
