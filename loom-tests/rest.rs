@@ -68,21 +68,17 @@ impl Run {
             let asks = RefCell::new(Vec::new());
             while let Some(letter) = own.inbox.next() {
                 match letter {
-                    Letter::Work(more) => {
-                        self.done.add();
-                        count += 1;
-                        if more > 0 {
-                            self.domains[1 - index].inbox.post(Letter::Work(more - 1));
-                        }
+                    Letter::Work(0) => {}
+                    Letter::Work(more) => self.domains[1 - index].inbox.post(Letter::Work(more - 1)),
+                    Letter::Hire => self.hire(index),
+                    Letter::Ask(census) => {
+                        asks.borrow_mut().push(census);
+                        continue;
                     }
-                    Letter::Hire => {
-                        self.done.add();
-                        count += 1;
-                        self.hire(index);
-                    }
-                    Letter::Ask(census) => asks.borrow_mut().push(census),
                     Letter::End => return,
                 }
+                self.done.add();
+                count += 1;
             }
             for census in asks.take() {
                 self.answer(index, &census, count);

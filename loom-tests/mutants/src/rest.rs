@@ -12,14 +12,14 @@ pub(crate) fn mutants() -> Vec<Mutant> {
     vec![
         // E1 to E4.
         mutant("enter-left-out", nothing, 1, REST, "state.resting += 1;", ""),
-        mutant("enter-before-all", nothing, 1, REST, "resting == self.domains", "resting < self.domains"),
+        mutant("enter-never-all", nothing, 1, REST, "resting == self.domains", "resting > self.domains"),
         mutant("leave-left-out", work, 1, REST, "self.state.lock().resting -= 1;", ""),
-        mutant("give-up-left-out", work, 1, REST, "self.state.lock().asking = false;", ""),
+        mutant("give-up-left-out", work, 2, REST, "self.state.lock().asking = false;", ""),
         // The rounds.
         mutant(
             "census-one-round",
             work,
-            1,
+            2,
             REST,
             "None => Verdict::Again(",
             "None => return Some(Verdict::Dead(Vec::new())), #[allow(unreachable_patterns)] None => Verdict::Again(",
@@ -27,12 +27,12 @@ pub(crate) fn mutants() -> Vec<Mutant> {
         mutant(
             "census-counts-nothing",
             work,
-            1,
+            2,
             REST,
             "if *before == counts",
             "if before.len() == counts.len()",
         ),
-        mutant("census-believes-one", outsider, 1, REST, "!answers.iter().all(", "!answers.iter().any("),
+        mutant("census-believes-one", outsider, 2, REST, "!answers.iter().all(", "!answers.iter().any("),
         mutant(
             "census-answers-early",
             work,
@@ -47,13 +47,13 @@ pub(crate) fn mutants() -> Vec<Mutant> {
         mutant(
             "caller-ignores-outsiders",
             outsider,
-            1,
+            2,
             MODEL,
             "let at_rest = !own.outsiders.any();",
             "let at_rest = true;",
         ),
         // The domain's part.
-        mutant("caller-counts-nothing", work, 1, MODEL, "count += 1;", "let _ = &mut count;"),
+        mutant("caller-counts-nothing", work, 2, MODEL, "count += 1;", "let _ = &mut count;"),
         mutant(
             "caller-begins-before-look",
             work,
@@ -65,7 +65,7 @@ pub(crate) fn mutants() -> Vec<Mutant> {
         mutant(
             "caller-gives-up-nothing",
             work,
-            1,
+            2,
             MODEL,
             "Some(Verdict::Alive) => self.rest.give_up(),",
             "Some(Verdict::Alive) => {}",
