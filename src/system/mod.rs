@@ -195,6 +195,7 @@ fn apply(found: &mut Vec<(Token, Readiness)>, sources: &mut Sources) -> bool {
 impl Events for System {
     fn select(&mut self, block: bool, _cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
         // A cancelled uid is a timer's, and its `Sleep` has taken it out already.
+        self.sources.begin_turn();
         let mut any = self.read_news()?;
         match &mut self.mode {
             Mode::Observer(observer) => {

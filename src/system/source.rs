@@ -229,6 +229,8 @@ pub(super) struct Sources {
     /// Told apart by this, in the upper half of a token, from what was in the same place before. Its
     /// wrapping is harmless: readiness that is not there costs one operation that would block.
     generation: usize,
+    /// How often the domain has looked for news: between two looks every ready task has its turn.
+    turn: u64,
 }
 
 #[derive(Debug)]
@@ -243,11 +245,16 @@ const HALF: u32 = usize::BITS / 2;
 
 impl Sources {
     pub(super) fn new() -> Self {
-        Self { slab: Slab::new(), generation: 0 }
+        Self { slab: Slab::new(), generation: 0, turn: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+
+    /// The domain looks for news.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn += 1;
     }
 
     pub(super) fn insert(&mut self) -> Token {
@@ -303,6 +310,7 @@ impl Sources {
 
     /// Is the source ready, as far as is known? If not, `waker` is woken when it is.
     fn poll_ready(&mut self, token: Token, direction: Direction, waker: &Waker) -> Poll<()> {
+        let turn = self.turn;
         let Some(entry) = self.entry(token) else {
             return Poll::Ready(());
         };
@@ -310,8 +318,8 @@ impl Sources {
             return Poll::Ready(());
         }
         match direction {
-            Direction::Read => entry.read.add(waker),
-            Direction::Write => entry.write.add(waker),
+            Direction::Read => entry.read.add(waker, turn),
+            Direction::Write => entry.write.add(waker, turn),
         }
         Poll::Pending
     }
@@ -329,7 +337,11 @@ impl Sources {
 
 /// Who waits for one direction of one source: usually one task, and any number may.
 #[derive(Debug, Default)]
-struct Waiters(Vec<Waiter>);
+struct Waiters {
+    list: Vec<Waiter>,
+    /// When those that wait no more were last looked for.
+    thinned: u64,
+}
 
 #[derive(Debug)]
 struct Waiter {
@@ -343,17 +355,19 @@ struct Waiter {
 const MANY: usize = 32;
 
 impl Waiters {
-    fn add(&mut self, waker: &Waker) {
-        if let Some(waiter) = self.0.iter_mut().find(|waiter| waiter.waker.will_wake(waker)) {
+    fn add(&mut self, waker: &Waker, turn: u64) {
+        if let Some(waiter) = self.list.iter_mut().find(|waiter| waiter.waker.will_wake(waker)) {
             waiter.asked = false;
             return;
         }
-        if self.0.len() >= MANY && self.0.len() == self.0.capacity() {
-            // With this they never pile up, and the search costs no more than the growth that it may
-            // save.
+        // With this they never pile up, and the search costs no more than the growth that it may save. Not
+        // twice in a turn: those that were asked come back only after it, and a crowd that all waits would
+        // be sent away and come back for ever.
+        if self.list.len() >= MANY && self.list.len() == self.list.capacity() && self.thinned != turn {
+            self.thinned = turn;
             self.thin_out();
         }
-        self.0.push(Waiter { waker: waker.clone(), task: TaskId::current(), asked: false });
+        self.list.push(Waiter { waker: waker.clone(), task: TaskId::current(), asked: false });
     }
 
     /// Drops the wakers that cancelled tasks have left. Of each task that still lives the newest is not
@@ -361,9 +375,9 @@ impl Waiters {
     /// woken: what does wait comes back, and what has not by the next time is dropped. They keep their
     /// place meanwhile, or else a crowd that all waits would be sent away and come back for ever.
     fn thin_out(&mut self) {
-        self.0.retain(|waiter| !waiter.asked && waiter.task.is_none_or(|task| task.is_live()));
+        self.list.retain(|waiter| !waiter.asked && waiter.task.is_none_or(|task| task.is_live()));
         let mut tasks = BTreeSet::new();
-        for waiter in self.0.iter_mut().rev() {
+        for waiter in self.list.iter_mut().rev() {
             if waiter.task.is_some_and(|task| !tasks.insert(task)) {
                 waiter.asked = true;
                 shielded(|| waiter.waker.wake_by_ref());
@@ -373,12 +387,12 @@ impl Waiters {
 
     /// Wakes all. One that panics has only itself to blame, and stops nobody.
     fn wake(&mut self) {
-        for waiter in self.0.drain(..) {
+        for waiter in self.list.drain(..) {
             shielded(|| waiter.waker.wake());
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 }

@@ -85,7 +85,7 @@ impl Wake for Sub {
 
 #[test]
 fn a_crowd_that_waits_inside_of_one_task_is_left_in_peace() {
-    const CROWD: usize = 60;
+    const CROWD: usize = 200;
     each(|builder| {
         let ran = builder.run(async {
             let (stream, mut peer) = pair();
