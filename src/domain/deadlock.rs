@@ -21,7 +21,8 @@ use crate::{
 #[non_exhaustive]
 pub enum Deadlocks {
     /// When nothing at all could wake a task. As long as a waker of any task is kept somewhere, in a
-    /// channel say, another thread may still use it.
+    /// channel say, another thread may still use it. (The last one may go without a word while every
+    /// domain sleeps. That is noticed as soon as one of them wakes.)
     #[default]
     Certain,
     /// When only code outside of the run's tasks could wake one by its waker. With this the program

@@ -26,9 +26,9 @@ use crate::{
 /// is dropped by the task itself, by a timeout around it say, it is over. Whoever cancels the task
 /// waits for the section, so it should end before long.
 ///
-/// There is one exception: if the events of its domain fail, nothing that the section waits for could
-/// come any more, and the task is dropped with the section. Outside of a task this only awaits
-/// `future`.
+/// There is one exception: if the events of its domain fail, or the run is given up because nothing can
+/// happen any more ([`Deadlocks`](crate::Deadlocks)), the section would wait in vain, and the task is
+/// dropped with it. Outside of a task this only awaits `future`.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -101,8 +101,8 @@ impl Drop for Shield {
 /// in one is reported by the panic hook, and stops none of the others. A `future` that was never polled
 /// needs no finaliser, and gets none.
 ///
-/// As with [`uncancellable`], the failure of the domain's events ends a finaliser under way. One that
-/// is dropped outside of any task cannot run.
+/// As with [`uncancellable`], the failure of the domain's events and a deadlock end a finaliser under
+/// way. One that is dropped outside of any task cannot run.
 ///
 /// ```
 /// use std::{cell::Cell, future::pending, rc::Rc};
