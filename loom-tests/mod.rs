@@ -17,6 +17,7 @@ mod ready;
 mod rest;
 mod run;
 mod subtree;
+mod suspend;
 mod watch;
 
 use std::{

@@ -14,8 +14,8 @@ use crate::{
     domain::{Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hooks::Hooks, run_queue::RunQueue},
     domain_local::Values,
     error::TaskError,
-    events::{Events, Interrupt, Suspensions, Uid},
-    protocol::{Pending, Subtree},
+    events::{Events, Interrupt, Suspended, Uid},
+    protocol::{Pending, Subtree, Suspensions},
     slots::{Key, Slots},
     sync::Arc,
     task::{Ending, Parent, Task},
@@ -58,7 +58,7 @@ pub(crate) struct Local {
     /// Of the domain locals.
     pub(crate) values: Values,
 
-    pub(crate) suspensions: RefCell<Suspensions>,
+    pub(crate) suspensions: Suspensions<Suspended>,
     /// Uids to tell the next `select`.
     pub(crate) cancelled: RefCell<Vec<Uid>>,
     pub(crate) events: RefCell<Option<Box<dyn Events>>>,
@@ -124,7 +124,7 @@ impl Local {
             root: RefCell::default(),
             hooks: Hooks::default(),
             values: Values::new(),
-            suspensions: RefCell::new(Suspensions::new()),
+            suspensions: Suspensions::new(),
             cancelled: RefCell::default(),
             events: RefCell::new(events),
             interrupt: RefCell::new(interrupt),

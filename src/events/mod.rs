@@ -66,7 +66,7 @@ pub use self::{
 };
 pub use crate::domain::access::{can_suspend, charged, signal_sender, syscall, with};
 
-pub(crate) use self::syscall::Suspensions;
+pub(crate) use self::syscall::Suspended;
 
 /// How a domain blocked in [`Events::select`] is interrupted; see [`Events::interrupt`].
 pub type Interrupt = Box<dyn Fn() + Send + Sync>;

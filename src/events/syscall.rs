@@ -9,10 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::{
-    domain::Local,
-    slots::{Key, Slots},
-};
+use crate::{domain::Local, slots::Key};
 
 /// The name of one suspension: unique in the process, and never used again. Those that one domain
 /// names in a row mostly ascend.
@@ -47,7 +44,7 @@ pub struct Syscall {
 
 impl Syscall {
     pub(crate) fn new(local: Rc<Local>) -> Self {
-        let key = local.suspensions.borrow_mut().insert_with(|_| Suspension::Named);
+        let key = local.suspensions.name();
         Self { uid: Uid { key, domain: local.index() }, local, received: false }
     }
 
@@ -83,22 +80,10 @@ impl Syscall {
         if self.received {
             return Poll::Ready(());
         }
-        // Made before the borrow below, and what it replaces dropped after: a waker is anybody's code.
-        let waiting = Suspension::waiting(cx.waker());
-        let mut suspensions = self.local.suspensions.borrow_mut();
-        let Some(suspension) = suspensions.get_mut(self.uid.key) else {
-            drop(suspensions);
-            return Poll::Ready(());
-        };
-        if matches!(suspension, Suspension::Signalled) {
-            suspensions.remove(self.uid.key);
-            drop(suspensions);
+        if self.local.suspensions.wait(self.uid.key, Suspended::new(cx.waker())).is_ready() {
             self.received = true;
             return Poll::Ready(());
         }
-        let before = std::mem::replace(suspension, waiting);
-        drop(suspensions);
-        drop(before);
         Poll::Pending
     }
 }
@@ -155,49 +140,36 @@ impl<R> fmt::Debug for Suspend<R> {
     }
 }
 
-/// What a domain knows of one suspension.
-#[derive(Debug)]
-pub(crate) enum Suspension {
-    /// Has a uid, and waits for nothing yet.
-    Named,
-    Waiting(Waker),
-    /// This task waits, and nothing in between: it needs no waker.
-    TaskWaiting(Key),
-    /// The signal came; the task has not looked yet.
-    Signalled,
+/// Whom a signal resumes.
+pub(crate) enum Suspended {
+    /// This task, and nothing in between: it needs no waker.
+    Task(Key),
+    Waker(Waker),
 }
 
-impl Suspension {
-    fn waiting(waker: &Waker) -> Self {
+impl Suspended {
+    fn new(waker: &Waker) -> Self {
         let current = Local::with(|local| local.current()).flatten();
         match current.filter(|task| task.is_woken_by(waker)) {
-            Some(task) => Self::TaskWaiting(task.node().key),
-            None => Self::Waiting(waker.clone()),
+            Some(task) => Self::Task(task.node().key),
+            None => Self::Waker(waker.clone()),
         }
     }
 }
 
-pub(crate) type Suspensions = Slots<Suspension>;
-
 impl Local {
     /// Delivers a signal: at most once, to the suspension that the uid names, or to none.
     pub(crate) fn signal(&self, uid: Uid) {
-        let before = match self.suspensions.borrow_mut().get_mut(uid.key) {
-            None => return,
-            Some(suspension) => std::mem::replace(suspension, Suspension::Signalled),
-        };
-        // Outside of the borrow: a waker is anybody's code.
-        match before {
-            Suspension::Waiting(waker) => waker.wake(),
-            Suspension::TaskWaiting(task) => self.wake(task),
-            Suspension::Named | Suspension::Signalled => {}
+        match self.suspensions.signal(uid.key) {
+            Some(Suspended::Task(task)) => self.wake(task),
+            Some(Suspended::Waker(waker)) => waker.wake(),
+            None => {}
         }
     }
 
     /// Forgets a suspension and has the next `select` told of it.
     fn cancel_suspension(&self, uid: Uid) {
-        let suspension = self.suspensions.borrow_mut().remove(uid.key);
-        if suspension.is_some() {
+        if self.suspensions.cancel(uid.key) {
             self.cancelled.borrow_mut().push(uid);
         }
     }

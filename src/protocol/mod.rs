@@ -9,6 +9,7 @@ mod park;
 mod ready;
 mod rest;
 mod subtree;
+mod suspend;
 #[cfg(any(vigie_loom, feature = "system"))]
 mod watch;
 
@@ -22,4 +23,5 @@ pub(crate) use self::{
     ready::Ready,
     rest::{Answer, Census, Outsiders, Rest, Verdict},
     subtree::{Pending, Subtree},
+    suspend::Suspensions,
 };

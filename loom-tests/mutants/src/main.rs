@@ -11,6 +11,7 @@
 mod calls;
 mod crate_copy;
 mod rest;
+mod suspend;
 mod table;
 
 use std::{

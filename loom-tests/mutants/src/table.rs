@@ -3,7 +3,7 @@
 //!
 //! A mutant's `bound` is the least preemption bound, from 1 on, at which the model catches it.
 
-use crate::{calls, rest};
+use crate::{calls, rest, suspend};
 
 const PARK: &str = "src/protocol/park.rs";
 const READY: &str = "src/protocol/ready.rs";
@@ -57,10 +57,20 @@ impl Mutant {
 }
 
 pub(crate) fn mutants() -> Vec<Mutant> {
-    [park(), ready(), inbox(), watch(), watch_callers(), stand_ins(), calls::mutants(), rest::mutants()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        park(),
+        ready(),
+        inbox(),
+        watch(),
+        watch_callers(),
+        stand_ins(),
+        calls::mutants(),
+        rest::mutants(),
+        suspend::mutants(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn park() -> Vec<Mutant> {
