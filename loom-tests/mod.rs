@@ -18,6 +18,7 @@ mod rest;
 mod run;
 mod subtree;
 mod suspend;
+mod tokens;
 mod watch;
 
 use std::{

@@ -11,10 +11,10 @@ mod rest;
 mod subtree;
 mod suspend;
 #[cfg(any(vigie_loom, feature = "system"))]
+mod tokens;
+#[cfg(any(vigie_loom, feature = "system"))]
 mod watch;
 
-#[cfg(any(vigie_loom, feature = "system"))]
-pub(crate) use self::watch::{Stopped, Watch, Watchman};
 pub(crate) use self::{
     call::Call,
     finished::Finished,
@@ -24,4 +24,9 @@ pub(crate) use self::{
     rest::{Answer, Census, Outsiders, Rest, Verdict},
     subtree::{Pending, Subtree},
     suspend::Suspensions,
+};
+#[cfg(any(vigie_loom, feature = "system"))]
+pub(crate) use self::{
+    tokens::Tokens,
+    watch::{Stopped, Watch, Watchman},
 };

@@ -7,8 +7,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use slab::Slab;
-
 use super::{
     Home, News, System,
     poller::{AsFd, Fd, Readiness, Token},
@@ -16,6 +14,7 @@ use super::{
 use crate::{
     domain::{Domain, TaskId},
     events,
+    protocol::Tokens,
     sync::Arc,
     task::shielded,
 };
@@ -185,7 +184,7 @@ impl<T: AsFd> Source<T> {
 impl<T: AsFd> Source<T> {
     /// How many sources this domain watches.
     pub(crate) fn watched_here() -> usize {
-        events::with(|system: &mut System| system.sources.slab.len()).unwrap_or(0)
+        events::with(|system: &mut System| system.sources.entries.len()).unwrap_or(0)
     }
 }
 
@@ -225,31 +224,25 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
 /// The sources that one domain watches.
 #[derive(Debug)]
 pub(super) struct Sources {
-    slab: Slab<Entry>,
-    /// Told apart by this, in the upper half of a token, from what was in the same place before. Its
-    /// wrapping is harmless: readiness that is not there costs one operation that would block.
-    generation: usize,
+    entries: Tokens<Entry>,
     /// How often the domain has looked for news: between two looks every ready task has its turn.
     turn: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    token: Token,
     ready: Readiness,
     read: Waiters,
     write: Waiters,
 }
 
-const HALF: u32 = usize::BITS / 2;
-
 impl Sources {
     pub(super) fn new() -> Self {
-        Self { slab: Slab::new(), generation: 0, turn: 0 }
+        Self { entries: Tokens::new(), turn: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.slab.is_empty()
+        self.entries.len() == 0
     }
 
     /// The domain looks for news.
@@ -258,25 +251,19 @@ impl Sources {
     }
 
     pub(super) fn insert(&mut self) -> Token {
-        let vacant = self.slab.vacant_entry();
-        // The highest half is left to the tokens that are no source's.
-        self.generation = self.generation.wrapping_add(1) & ((1 << (HALF - 1)) - 1);
-        let token = Token(vacant.key() | self.generation << HALF);
         // What it is ready for is unknown, and the poller will tell: nothing is taken for granted.
         let ready = Readiness::READ.with(Readiness::WRITE, true);
-        vacant.insert(Entry { token, ready, read: Waiters::default(), write: Waiters::default() });
-        token
+        Token(self.entries.insert(Entry { ready, read: Waiters::default(), write: Waiters::default() }))
     }
 
     fn entry(&mut self, token: Token) -> Option<&mut Entry> {
-        let index = token.0 & ((1 << HALF) - 1);
-        self.slab.get_mut(index).filter(|entry| entry.token == token)
+        self.entries.get_mut(token.0)
     }
 
     pub(super) fn remove(&mut self, token: Token) {
-        if self.entry(token).is_some() {
-            self.slab.remove(token.0 & ((1 << HALF) - 1));
-        }
+        let removed = self.entries.remove(token.0);
+        // Its wakers are anybody's code.
+        shielded(|| drop(removed));
     }
 
     /// The poller has reported a source ready. One that is gone is ignored.

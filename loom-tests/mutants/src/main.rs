@@ -13,6 +13,7 @@ mod crate_copy;
 mod rest;
 mod suspend;
 mod table;
+mod tokens;
 
 use std::{
     env,

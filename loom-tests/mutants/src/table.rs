@@ -3,7 +3,7 @@
 //!
 //! A mutant's `bound` is the least preemption bound, from 1 on, at which the model catches it.
 
-use crate::{calls, rest, suspend};
+use crate::{calls, rest, suspend, tokens};
 
 const PARK: &str = "src/protocol/park.rs";
 const READY: &str = "src/protocol/ready.rs";
@@ -67,6 +67,7 @@ pub(crate) fn mutants() -> Vec<Mutant> {
         calls::mutants(),
         rest::mutants(),
         suspend::mutants(),
+        tokens::mutants(),
     ]
     .into_iter()
     .flatten()
