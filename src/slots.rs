@@ -82,6 +82,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "many serials, and slow")]
     fn serials_ascend_and_are_shared_with_nobody() {
         let mut slots = [Slots::new(), Slots::new()];
         let mut seen = std::collections::BTreeSet::new();

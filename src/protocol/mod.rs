@@ -10,6 +10,8 @@ mod ready;
 mod rest;
 mod subtree;
 mod suspend;
+#[cfg(all(test, not(vigie_loom)))]
+mod tests;
 #[cfg(any(vigie_loom, feature = "system"))]
 mod tokens;
 #[cfg(any(vigie_loom, feature = "system"))]

@@ -10,6 +10,9 @@ mod std;
 #[cfg(not(vigie_loom))]
 pub(crate) use self::std::*;
 
+#[cfg(all(miri, not(vigie_loom)))]
+mod miri;
+
 #[cfg(vigie_loom)]
 mod loom;
 #[cfg(vigie_loom)]
