@@ -21,10 +21,10 @@ use crate::{
 /// Runs `future` to its end even if the current task is cancelled meanwhile: the cancellation is
 /// delivered at the end of the section, and the task takes no step after it.
 ///
-/// The section begins when it is first polled. It may await, spawn and call; the children of the task
-/// are not cancelled before it is. Sections nest: the end of the outermost one counts. If the section
-/// is dropped by the task itself, by a timeout around it say, it is over. Whoever cancels the task
-/// waits for the section, so it should end before long.
+/// The section begins when a task first polls it, and stays the section of that task, whoever polls it
+/// later. It may await, spawn and call; the children of the task are not cancelled before it is. Sections
+/// nest: the end of the outermost one counts. If the section is dropped, by a timeout around it say, it
+/// is over. Whoever cancels the task waits for the section, so it should end before long.
 ///
 /// There is one exception: if the events of its domain fail, nothing that the section waits for could
 /// come any more, and the task is dropped with the section. Outside of a task this only awaits
@@ -74,14 +74,19 @@ impl Shield {
         Self(task)
     }
 
-    /// Ends the section; `true` if a cancellation has waited for it and is now delivered.
+    /// Ends the section; `true` if a cancellation of the current task has waited for it and is now
+    /// delivered. Where the section was carried into another task, that one goes on.
     fn lower(&mut self) -> bool {
         let Some(task) = self.0.take() else { return false };
-        let delivered = task.node().unshield();
-        if delivered {
-            Local::with(|local| local.deliver(task));
+        if !task.node().unshield() {
+            return false;
         }
-        delivered
+        let delivered = Local::with(|local| {
+            let is_current = local.current_key() == Some(task.node().key);
+            local.deliver(task);
+            is_current
+        });
+        delivered.unwrap_or(false)
     }
 }
 

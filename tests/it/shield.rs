@@ -141,6 +141,33 @@ fn a_section_that_is_dropped_by_its_task_is_over() {
 }
 
 #[test]
+fn a_section_carried_into_another_task_stops_only_the_one_that_began_it() {
+    plain()
+        .extra_domains(0)
+        .run(async {
+            let (gate, carried) = (Gate::default(), Rc::new(Cell::new(None)));
+            let (opened, carries) = (gate.clone(), carried.clone());
+            let began = spawn(async move {
+                let mut section = Box::pin(uncancellable(async move { opened.opened().await }));
+                assert!(futures_lite::future::poll_once(&mut section).await.is_none());
+                carries.set(Some(section));
+                pending::<()>().await;
+            });
+            turns(3).await;
+            let mut cancel = began.cancel();
+            let section = carried.take().unwrap();
+            let ends = spawn(section);
+            turns(3).await;
+            assert!(futures_lite::future::poll_once(&mut cancel).await.is_none());
+            gate.open();
+            // Its own cancellation did not wait for anything.
+            ends.await.unwrap();
+            cancel.await.unwrap();
+        })
+        .unwrap();
+}
+
+#[test]
 fn a_section_that_panics_is_over() {
     plain()
         .run(async {
