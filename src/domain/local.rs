@@ -86,6 +86,8 @@ pub(crate) struct Local {
     pub(super) waker_outside: Cell<Option<Key>>,
     /// Slices, messages and signals so far.
     pub(super) happenings: Cell<u64>,
+    /// Those that were stuck in the last census have serials below this.
+    pub(super) stuck: Cell<u64>,
     /// Has every task of the run finished?
     pub(super) over: Cell<bool>,
     /// Who is to be told that the future of the main task has gone.
@@ -139,6 +141,7 @@ impl Local {
             deadlocks: setting.deadlocks,
             waker_outside: Cell::new(None),
             happenings: Cell::new(0),
+            stuck: Cell::new(0),
             over: Cell::new(false),
             main_ended: RefCell::default(),
             fatal: RefCell::default(),
@@ -280,14 +283,24 @@ impl Local {
         self.doomed.borrow_mut().push_back(task);
     }
 
-    /// Cancels every task of this domain, shielded or not: nothing that it waits for will come.
-    pub(super) fn doom_all(&self) {
-        self.hopeless.set(true);
+    /// Cancels every task of this domain whose serial is below `end`, shielded or not: nothing that it
+    /// waits for will come.
+    pub(super) fn doom_all(&self, end: u64) {
         let tasks: Vec<_> = self.tasks.borrow().iter().cloned().collect();
-        for task in tasks {
+        for task in tasks.into_iter().filter(|task| task.node().key.serial < end) {
+            task.node().expose();
             task.node().cancel();
             self.deliver(task);
         }
+    }
+
+    /// From now on whatever begins waits in vain, too.
+    pub(super) fn lose_hope(&self) {
+        self.hopeless.set(true);
+    }
+
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.hopeless.get()
     }
 
     /// Ends what was doomed. No task is running.
@@ -296,7 +309,7 @@ impl Local {
             let Some(task) = self.doomed.borrow_mut().pop_front() else {
                 return;
             };
-            if !self.hopeless.get() && task.node().defer() {
+            if !self.is_hopeless() && task.node().defer() {
                 continue;
             }
             if task.node().is_ending() {

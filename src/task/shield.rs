@@ -26,9 +26,9 @@ use crate::{
 /// nest: the end of the outermost one counts. If the section is dropped, by a timeout around it say, it
 /// is over. Whoever cancels the task waits for the section, so it should end before long.
 ///
-/// There is one exception: if the events of its domain fail, nothing that the section waits for could
-/// come any more, and the task is dropped with the section. Outside of a task this only awaits
-/// `future`.
+/// There are two exceptions: if the events of its domain fail, or the run is given up because every task
+/// waits for ever ([`Deadlocks`](crate::Deadlocks)), nothing that the section waits for could come any
+/// more, and the task is dropped with the section. Outside of a task this only awaits `future`.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -106,8 +106,9 @@ impl Drop for Shield {
 /// in one is reported by the panic hook, and stops none of the others. A `future` that was never polled
 /// needs no finaliser, and gets none.
 ///
-/// As with [`uncancellable`], the failure of the domain's events ends a finaliser under way. One that
-/// is dropped outside of any task cannot run.
+/// As with [`uncancellable`], the failure of the domain's events, or a deadlock, ends a finaliser under
+/// way. Those of the tasks that a deadlock ends run all the same; after a failure of the events none does.
+/// One that is dropped outside of any task cannot run.
 ///
 /// ```
 /// use std::{cell::Cell, future::pending, rc::Rc};
@@ -172,7 +173,13 @@ fn finalise(local: &Rc<Local>, location: &'static Location<'static>, finaliser: 
     let parent = Parent::Task(Rc::downgrade(&task));
     let child = TaskCell::insert(local, parent, location, None, run_all(queue));
     child.node().shield();
-    local.schedule(child);
+    // Cancelled from the start, in vain: a parent that fails need not look for it among all tasks.
+    child.node().cancel();
+    if local.is_hopeless() {
+        local.deliver(child);
+    } else {
+        local.schedule(child);
+    }
 }
 
 async fn run_all(queue: Rc<Finalisers>) {

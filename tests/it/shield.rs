@@ -19,7 +19,7 @@ use vigie::{
     uncancellable, yield_now,
 };
 
-use crate::support::{Drops, Gate, Log, Shared, Traced, each, on_drop, plain, turns, until};
+use crate::support::{Drops, Gate, Log, MANY, Shared, Traced, each, on_drop, plain, turns, until};
 
 #[test]
 fn a_section_runs_to_its_end_and_the_task_no_further() {
@@ -413,6 +413,28 @@ fn a_finaliser_that_panics_stops_none_of_the_others() {
             yield_now().await;
             task.cancel().await.unwrap();
             assert_eq!(log.take(), ["outer"]);
+        })
+        .unwrap();
+}
+
+#[test]
+fn many_tasks_with_finalisers_are_cancelled_in_linear_time() {
+    plain()
+        .extra_domains(0)
+        .run(async {
+            let finalised = Rc::new(Cell::new(0));
+            let tasks: Vec<_> = (0..MANY)
+                .map(|_| {
+                    let counted = finalised.clone();
+                    spawn(protect(pending::<()>(), async move { counted.set(counted.get() + 1) }))
+                })
+                .collect();
+            turns(MANY).await;
+            let cancelled: Vec<_> = tasks.into_iter().map(vigie::Promise::cancel).collect();
+            for task in cancelled {
+                task.await.unwrap();
+            }
+            assert_eq!(finalised.get(), MANY);
         })
         .unwrap();
 }

@@ -13,7 +13,7 @@ use std::{
 
 use vigie::{
     Builder, Deadlocks, Promise, RunError, TaskError, TaskId, TaskInfo, TaskSet, TaskState, Tree, call,
-    call_on, events, spawn, time::sleep, uncancellable, yield_now,
+    call_on, events, protect, spawn, time::sleep, uncancellable, yield_now,
 };
 
 use crate::support::{
@@ -206,6 +206,35 @@ fn a_run_in_which_every_task_waits_for_ever_is_given_up() {
         let tree = deadlock(ran);
         assert_eq!(tree.tasks().iter().map(TaskInfo::depth).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(drops.len(), 2, "all were cancelled, and have finished");
+    });
+}
+
+#[test]
+fn the_tasks_that_a_deadlock_ends_are_finalised_and_finalisers_get_stuck_once() {
+    each(|builder| {
+        let log = Log::default();
+        let theirs = log.clone();
+        let ran = builder.run(async move {
+            let there = call({
+                let log = theirs.clone();
+                async move || {
+                    let stuck = protect(uncancellable(pending::<()>()), pending());
+                    protect(stuck, async move {
+                        sleep(Duration::from_millis(1)).await.unwrap();
+                        log.push("there");
+                    })
+                    .await;
+                }
+            });
+            let here = async move {
+                call(async || ()).await.unwrap();
+                theirs.push("here");
+            };
+            protect(async { there.await.unwrap() }, here).await;
+        });
+        assert_eq!(deadlock(ran).tasks().len(), 2);
+        // That which stands behind a stuck one does not get its turn.
+        assert_eq!(log.take(), ["here"]);
     });
 }
 
