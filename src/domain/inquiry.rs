@@ -13,6 +13,7 @@ use crate::{
     },
     error::TaskError,
     sync::{Arc, Mutex, Sleeper},
+    task::shielded,
 };
 
 /// The tasks of the run that have not finished, as a tree; printed by `Display` as a person would draw
@@ -68,7 +69,7 @@ impl Inquiry {
                 let waker = answers.waker.take();
                 drop(answers);
                 if let Some(waker) = waker {
-                    waker.wake();
+                    shielded(|| waker.wake());
                 }
             })));
         }
