@@ -309,12 +309,13 @@ impl Local {
             let Some(task) = self.doomed.borrow_mut().pop_front() else {
                 return;
             };
-            if !self.is_hopeless() && task.node().defer() {
+            if task.node().is_ending() {
+                // Its future is gone, and with it every section, though one was leaked or given away. What
+                // still keeps it are children whose promises were.
+                self.doom_children(&task);
                 continue;
             }
-            if task.node().is_ending() {
-                // Its future is gone; what still keeps it are children whose promises were leaked.
-                self.doom_children(&task);
+            if !self.is_hopeless() && task.node().defer() {
                 continue;
             }
             let before = self.current.replace(Some(task.clone()));

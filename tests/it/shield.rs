@@ -168,6 +168,24 @@ fn a_section_carried_into_another_task_stops_only_the_one_that_began_it() {
 }
 
 #[test]
+fn a_section_that_was_leaked_goes_with_its_task() {
+    plain()
+        .extra_domains(0)
+        .run(async {
+            let task = spawn(async {
+                let mut section = Box::pin(uncancellable(pending::<()>()));
+                assert!(futures_lite::future::poll_once(&mut section).await.is_none());
+                std::mem::forget(section);
+                // What keeps the task when its future has gone.
+                std::mem::forget(spawn(pending::<()>()));
+            });
+            turns(3).await;
+            task.cancel().await.unwrap();
+        })
+        .unwrap();
+}
+
+#[test]
 fn a_section_that_panics_is_over() {
     plain()
         .run(async {
