@@ -309,6 +309,8 @@ impl Local {
             let Some(task) = self.doomed.borrow_mut().pop_front() else {
                 return;
             };
+            // A hook may have doomed it: nothing else says that something has happened.
+            self.count_happening();
             if task.node().is_ending() {
                 // Its future is gone, and with it every section, though one was leaked or given away. What
                 // still keeps it are children whose promises were.

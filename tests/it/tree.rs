@@ -6,7 +6,7 @@ use std::{
     io, mem,
     rc::Rc,
     sync::{Arc, Condvar, Mutex},
-    task::{Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -61,6 +61,36 @@ fn the_tree_lists_tasks_over_all_domains() {
             .unwrap();
     });
     assert!(matches!(futures_lite::future::block_on(vigie::tree()), Err(TaskError::OutsideRuntime)));
+}
+
+#[test]
+fn a_waker_that_panics_harms_no_domain_that_tells_of_its_tasks() {
+    struct Careless(Log<()>);
+    impl Wake for Careless {
+        fn wake(self: Arc<Self>) {
+            self.0.push(());
+            panic!("nobody listens any more");
+        }
+    }
+    plain()
+        .run(async {
+            for domain in vigie::Domain::available() {
+                let body = async || {
+                    for _ in 0..20 {
+                        let woken = Log::default();
+                        let waker = Waker::from(Arc::new(Careless(woken.clone())));
+                        let mut asked = Box::pin(vigie::tree());
+                        assert!(asked.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                        // By whichever domain answers first.
+                        until(|| woken.len() == 1).await;
+                        assert!(!asked.await.unwrap().tasks().is_empty());
+                    }
+                };
+                call_on(domain, body).await.unwrap();
+                body().await;
+            }
+        })
+        .unwrap();
 }
 
 #[test]
@@ -339,6 +369,30 @@ fn what_may_still_happen_is_no_deadlock() {
             })
             .unwrap();
     });
+}
+
+#[test]
+fn what_a_hook_does_in_the_last_moment_is_no_deadlock() {
+    // At the last of these ticks its domain is asked for the second time.
+    for last in 1..=3 {
+        plain()
+            .extra_domains(1)
+            .run(async move {
+                // Main has ended when this has, elsewhere.
+                let mut kept = Some(call(async || pending::<()>().await));
+                let mut ticks = 0;
+                let hook = vigie::on_tick(move || {
+                    ticks += 1;
+                    if ticks == last {
+                        // Long enough for the other domain to have answered.
+                        thread::sleep(Duration::from_millis(20));
+                        kept = None;
+                    }
+                });
+                hook.unwrap().detach();
+            })
+            .unwrap();
+    }
 }
 
 /// Two tasks that wait for each other by a waker that each keeps for the other.
