@@ -16,6 +16,7 @@ use crate::{
     error::TaskError,
     events::{Events, Interrupt, Suspensions, Uid},
     protocol::{Pending, Subtree},
+    shutdown::News,
     slots::{Key, Slots},
     sync::Arc,
     task::{Ending, Parent, Task},
@@ -91,7 +92,7 @@ pub(crate) struct Local {
     /// Has every task of the run finished?
     pub(super) over: Cell<bool>,
     /// Who is to be told that the future of the main task has gone.
-    main_ended: RefCell<Option<mpsc::Sender<()>>>,
+    main_ended: RefCell<Option<mpsc::Sender<News>>>,
     /// What ended the run before its time, on domain 0.
     pub(super) fatal: RefCell<Option<Fatal>>,
 }
@@ -149,7 +150,7 @@ impl Local {
     }
 
     /// Has `listener` told that the future of the main task has gone, which has not begun yet.
-    pub(crate) fn tell_end_of_main(&self, listener: mpsc::Sender<()>) {
+    pub(crate) fn tell_end_of_main(&self, listener: mpsc::Sender<News>) {
         *self.main_ended.borrow_mut() = Some(listener);
     }
 
@@ -340,7 +341,7 @@ impl Local {
             && let Some(listener) = self.main_ended.take()
         {
             // It listens until the run has ended.
-            let _ = listener.send(());
+            let _ = listener.send(News::MainEnded);
         }
         if ending != Ending::Returned {
             self.doom_children(task);

@@ -386,7 +386,7 @@ fn what_a_hook_does_in_the_last_moment_is_no_deadlock() {
                     if ticks == last {
                         // Long enough for the other domain to have answered.
                         thread::sleep(Duration::from_millis(20));
-                        kept = None;
+                        drop(kept.take());
                     }
                 });
                 hook.unwrap().detach();
@@ -563,6 +563,29 @@ fn a_domain_that_does_not_answer_is_named() {
     assert_eq!(told[0].silent().iter().map(vigie::Domain::index).collect::<Vec<_>>(), [1]);
     assert!(told[0].to_string().contains("domain 1 does not answer"), "{}", told[0]);
     assert_eq!(told[0].tasks()[1].state(), TaskState::Called);
+}
+
+#[test]
+fn a_run_that_ends_while_it_is_asked_is_neither_kept_nor_reported() {
+    let told = Log::default();
+    let tells = told.clone();
+    let left = Shared::<Option<Instant>>::default();
+    let leaves = left.clone();
+    plain()
+        .extra_domains(0)
+        .shutdown_report_with(Duration::from_millis(1), move |tree| tells.push(tree.clone()))
+        .run(async move {
+            mem::forget(spawn(async move {
+                yield_now().await;
+                // It gives no answer before the run has ended.
+                thread::sleep(Duration::from_millis(100));
+                *leaves.lock() = Some(Instant::now());
+            }));
+        })
+        .unwrap();
+    let late = left.lock().unwrap().elapsed();
+    assert!(late < Duration::from_millis(500), "{late:?}");
+    assert_eq!(told.len(), 0);
 }
 
 #[test]
