@@ -3,8 +3,9 @@
 use std::{
     fmt, io,
     sync::mpsc::{self, RecvTimeoutError},
+    task::{Wake, Waker},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -37,10 +38,20 @@ impl fmt::Debug for Report {
     }
 }
 
+/// What the reporter hears of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The future of the main task has gone.
+    MainEnded,
+    /// A domain has told of its tasks.
+    Answer,
+    RunEnded,
+}
+
 /// The thread that waits for a run that does not end. Dropping it says that the run has ended.
 #[derive(Debug)]
 pub(crate) struct Reporter {
-    run: Option<mpsc::Sender<()>>,
+    news: mpsc::Sender<News>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -50,27 +61,53 @@ impl Reporter {
         report: Report,
         peers: Arc<[Arc<Shared>]>,
         spawn_thread: &SpawnThread,
-    ) -> io::Result<(Self, mpsc::Sender<()>)> {
-        let (run, news) = mpsc::channel();
-        let main = run.clone();
+    ) -> io::Result<(Self, mpsc::Sender<News>)> {
+        let (sender, news) = mpsc::channel();
+        let answers = sender.clone();
         let body = move || {
-            let main_ended = news.recv().is_ok();
-            if main_ended && news.recv_timeout(report.after) == Err(RecvTimeoutError::Timeout) {
-                let tree = Inquiry::send(&peers).wait(PATIENCE);
+            if news.recv() == Ok(News::MainEnded)
+                && news.recv_timeout(report.after) == Err(RecvTimeoutError::Timeout)
+                && let Some(tree) = ask(&peers, &news, answers)
                 // What it says is the user's; if it panics, the panic hook has told.
-                if let Err(panic) = catch(|| (report.tell)(&tree)) {
-                    discard(panic);
-                }
+                && let Err(panic) = catch(|| (report.tell)(&tree))
+            {
+                discard(panic);
             }
         };
         let thread = spawn_thread.spawn("vigie-report".to_owned(), Box::new(body))?;
-        Ok((Self { run: Some(run), thread: Some(thread) }, main))
+        Ok((Self { news: sender.clone(), thread: Some(thread) }, sender))
+    }
+}
+
+/// What the domains tell before long; nothing if the run ends meanwhile, and with it whoever could tell.
+fn ask(peers: &Arc<[Arc<Shared>]>, news: &mpsc::Receiver<News>, answers: mpsc::Sender<News>) -> Option<Tree> {
+    let inquiry = Inquiry::send(peers);
+    let waker = Waker::from(Arc::new(Answered(answers)));
+    let patience = Instant::now() + PATIENCE;
+    while inquiry.poll(&waker).is_pending() {
+        match news.recv_timeout(patience.saturating_duration_since(Instant::now())) {
+            Ok(News::RunEnded) => return None,
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    Some(inquiry.tree())
+}
+
+/// Says that a domain has told.
+struct Answered(mpsc::Sender<News>);
+
+impl Wake for Answered {
+    fn wake(self: Arc<Self>) {
+        // It may come too late.
+        let _ = self.0.send(News::Answer);
     }
 }
 
 impl Drop for Reporter {
     fn drop(&mut self) {
-        self.run = None;
+        // It has gone already if it has reported.
+        let _ = self.news.send(News::RunEnded);
         if let Some(thread) = self.thread.take() {
             // It catches what could panic.
             let _ = thread.join();

@@ -44,6 +44,11 @@ impl<T> Slots<T> {
         key
     }
 
+    /// No serial from here on is below this, and all until now are.
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.serial
+    }
+
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         self.slab.get(key.index as usize).filter(|(serial, _)| *serial == key.serial).map(|(_, value)| value)
     }

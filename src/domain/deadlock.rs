@@ -81,7 +81,11 @@ impl Local {
         // Whoever let go of a waker has left its token before that: the look before the next answer finds
         // it. ORDERING: acquire pairs with the release in the drop of the `Arc` that was counted.
         fence(Ordering::Acquire);
-        let report = if census.is_last() { self.records() } else { Vec::new() };
+        let mut report = Vec::new();
+        if census.is_last() {
+            report = self.records();
+            self.stuck.set(self.tasks.borrow().next_serial());
+        }
         let answer = Answer { at_rest, count: self.happenings.get(), report };
         match census.answer(self.index() as usize, answer) {
             None => {}
@@ -91,11 +95,12 @@ impl Local {
                 let tree = Tree::new(&self.group.peers, told.into_iter().map(Some).collect());
                 let error = RunError::Deadlock(Box::new(tree)).into();
                 self.group.peers[0].inbox.post(Message::Fatal(Fatal::Error(error)));
-                // Sections that are not to be cancelled wait in vain as well.
+                // Sections that are not to be cancelled wait in vain as well. But not the finalisers that
+                // begin as the first of the tasks end.
                 for peer in self.group.peers.iter() {
-                    peer.inbox.post(Message::Ask(Box::new(Self::doom_all)));
+                    peer.inbox.post(Message::Ask(Box::new(|local| local.doom_all(local.stuck.get()))));
                 }
-                // What the ends of the tasks start can get stuck, too.
+                // Those can get stuck, too.
                 self.group.rest.give_up();
             }
         }

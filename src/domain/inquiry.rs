@@ -2,8 +2,7 @@
 
 use std::{
     future::poll_fn,
-    task::{Poll, Wake, Waker},
-    time::{Duration, Instant},
+    task::{Poll, Waker},
 };
 
 use crate::{
@@ -12,7 +11,8 @@ use crate::{
         tree::{Record, Tree},
     },
     error::TaskError,
-    sync::{Arc, Mutex, Sleeper},
+    sync::{Arc, Mutex},
+    task::shielded,
 };
 
 /// The tasks of the run that have not finished, as a tree; printed by `Display` as a person would draw
@@ -68,7 +68,7 @@ impl Inquiry {
                 let waker = answers.waker.take();
                 drop(answers);
                 if let Some(waker) = waker {
-                    waker.wake();
+                    shielded(|| waker.wake());
                 }
             })));
         }
@@ -76,7 +76,7 @@ impl Inquiry {
     }
 
     /// Ready once all have answered.
-    fn poll(&self, waker: &Waker) -> Poll<()> {
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<()> {
         // Cloned before the lock and dropped after it: a waker is anybody's code.
         let waker = waker.clone();
         let mut answers = self.answers.lock();
@@ -90,25 +90,8 @@ impl Inquiry {
     }
 
     /// What was told until now.
-    fn tree(&self) -> Tree {
+    pub(crate) fn tree(&self) -> Tree {
         let told = self.answers.lock().told.iter_mut().map(Option::take).collect();
         Tree::new(&self.peers, told)
-    }
-
-    /// Blocks this thread, which runs no domain, until all have answered, at most for so long.
-    pub(crate) fn wait(self, patience: Duration) -> Tree {
-        let alarm = Arc::new(Alarm(Sleeper::new()));
-        let waker = Waker::from(alarm.clone());
-        alarm.0.sleep_while(|| self.poll(&waker).is_pending(), Some(Instant::now() + patience));
-        self.tree()
-    }
-}
-
-/// Wakes a thread.
-struct Alarm(Sleeper);
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.0.wake();
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     error::TaskError,
     events::{Events, Interrupt, Suspended, Uid},
     protocol::{Pending, Subtree, Suspensions},
+    shutdown::News,
     slots::{Key, Slots},
     sync::Arc,
     task::{Ending, Parent, Task},
@@ -86,10 +87,12 @@ pub(crate) struct Local {
     pub(super) waker_outside: Cell<Option<Key>>,
     /// Slices, messages and signals so far.
     pub(super) happenings: Cell<u64>,
+    /// Those that were stuck in the last census have serials below this.
+    pub(super) stuck: Cell<u64>,
     /// Has every task of the run finished?
     pub(super) over: Cell<bool>,
     /// Who is to be told that the future of the main task has gone.
-    main_ended: RefCell<Option<mpsc::Sender<()>>>,
+    main_ended: RefCell<Option<mpsc::Sender<News>>>,
     /// What ended the run before its time, on domain 0.
     pub(super) fatal: RefCell<Option<Fatal>>,
 }
@@ -139,6 +142,7 @@ impl Local {
             deadlocks: setting.deadlocks,
             waker_outside: Cell::new(None),
             happenings: Cell::new(0),
+            stuck: Cell::new(0),
             over: Cell::new(false),
             main_ended: RefCell::default(),
             fatal: RefCell::default(),
@@ -146,7 +150,7 @@ impl Local {
     }
 
     /// Has `listener` told that the future of the main task has gone, which has not begun yet.
-    pub(crate) fn tell_end_of_main(&self, listener: mpsc::Sender<()>) {
+    pub(crate) fn tell_end_of_main(&self, listener: mpsc::Sender<News>) {
         *self.main_ended.borrow_mut() = Some(listener);
     }
 
@@ -280,14 +284,24 @@ impl Local {
         self.doomed.borrow_mut().push_back(task);
     }
 
-    /// Cancels every task of this domain, shielded or not: nothing that it waits for will come.
-    pub(super) fn doom_all(&self) {
-        self.hopeless.set(true);
+    /// Cancels every task of this domain whose serial is below `end`, shielded or not: nothing that it
+    /// waits for will come.
+    pub(super) fn doom_all(&self, end: u64) {
         let tasks: Vec<_> = self.tasks.borrow().iter().cloned().collect();
-        for task in tasks {
+        for task in tasks.into_iter().filter(|task| task.node().key.serial < end) {
+            task.node().expose();
             task.node().cancel();
             self.deliver(task);
         }
+    }
+
+    /// From now on whatever begins waits in vain, too.
+    pub(super) fn lose_hope(&self) {
+        self.hopeless.set(true);
+    }
+
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.hopeless.get()
     }
 
     /// Ends what was doomed. No task is running.
@@ -296,12 +310,15 @@ impl Local {
             let Some(task) = self.doomed.borrow_mut().pop_front() else {
                 return;
             };
-            if !self.hopeless.get() && task.node().defer() {
+            // A hook may have doomed it: nothing else says that something has happened.
+            self.count_happening();
+            if task.node().is_ending() {
+                // Its future is gone, and with it every section, though one was leaked or given away. What
+                // still keeps it are children whose promises were.
+                self.doom_children(&task);
                 continue;
             }
-            if task.node().is_ending() {
-                // Its future is gone; what still keeps it are children whose promises were leaked.
-                self.doom_children(&task);
+            if !self.is_hopeless() && task.node().defer() {
                 continue;
             }
             let before = self.current.replace(Some(task.clone()));
@@ -324,7 +341,7 @@ impl Local {
             && let Some(listener) = self.main_ended.take()
         {
             // It listens until the run has ended.
-            let _ = listener.send(());
+            let _ = listener.send(News::MainEnded);
         }
         if ending != Ending::Returned {
             self.doom_children(task);

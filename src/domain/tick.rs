@@ -229,7 +229,8 @@ impl Local {
 
     /// This domain's events have failed: it uses them no more, and the run ends.
     fn fail(&self, fatal: Fatal) {
-        self.doom_all();
+        self.lose_hope();
+        self.doom_all(u64::MAX);
         self.finalise_into(Some(fatal));
     }
 

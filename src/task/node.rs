@@ -124,6 +124,8 @@ pub(crate) struct Node {
     shields: Cell<u32>,
     /// Does a cancellation wait for the end of those?
     deferred: Cell<bool>,
+    /// Is none to wait for them any more?
+    exposed: Cell<bool>,
     /// What its child that finalises it still has to run, if there is one.
     pub(crate) finalisers: RefCell<Weak<Finalisers>>,
 }
@@ -143,6 +145,7 @@ impl Node {
             waiter: RefCell::default(),
             shields: Cell::new(0),
             deferred: Cell::new(false),
+            exposed: Cell::new(false),
             finalisers: RefCell::default(),
         }
     }
@@ -195,8 +198,13 @@ impl Node {
 
     /// A cancellation is due: `true` if it has to wait.
     pub(crate) fn defer(&self) -> bool {
-        self.deferred.set(self.shields.get() > 0);
+        self.deferred.set(self.shields.get() > 0 && !self.exposed.get());
         self.deferred.get()
+    }
+
+    /// No cancellation has to wait any more.
+    pub(crate) fn expose(&self) {
+        self.exposed.set(true);
     }
 
     /// Notes how its future ends. A later word, of a destructor that panics, replaces an earlier one.

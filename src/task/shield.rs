@@ -21,14 +21,14 @@ use crate::{
 /// Runs `future` to its end even if the current task is cancelled meanwhile: the cancellation is
 /// delivered at the end of the section, and the task takes no step after it.
 ///
-/// The section begins when it is first polled. It may await, spawn and call; the children of the task
-/// are not cancelled before it is. Sections nest: the end of the outermost one counts. If the section
-/// is dropped by the task itself, by a timeout around it say, it is over. Whoever cancels the task
-/// waits for the section, so it should end before long.
+/// The section begins when a task first polls it, and stays the section of that task, whoever polls it
+/// later. It may await, spawn and call; the children of the task are not cancelled before it is. Sections
+/// nest: the end of the outermost one counts. If the section is dropped, by a timeout around it say, it
+/// is over. Whoever cancels the task waits for the section, so it should end before long.
 ///
-/// There is one exception: if the events of its domain fail, or the run is given up because nothing can
-/// happen any more ([`Deadlocks`](crate::Deadlocks)), the section would wait in vain, and the task is
-/// dropped with it. Outside of a task this only awaits `future`.
+/// There are two exceptions: if the events of its domain fail, or the run is given up because every task
+/// waits for ever ([`Deadlocks`](crate::Deadlocks)), nothing that the section waits for could come any
+/// more, and the task is dropped with the section. Outside of a task this only awaits `future`.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -74,14 +74,19 @@ impl Shield {
         Self(task)
     }
 
-    /// Ends the section; `true` if a cancellation has waited for it and is now delivered.
+    /// Ends the section; `true` if a cancellation of the current task has waited for it and is now
+    /// delivered. Where the section was carried into another task, that one goes on.
     fn lower(&mut self) -> bool {
         let Some(task) = self.0.take() else { return false };
-        let delivered = task.node().unshield();
-        if delivered {
-            Local::with(|local| local.deliver(task));
+        if !task.node().unshield() {
+            return false;
         }
-        delivered
+        let delivered = Local::with(|local| {
+            let is_current = local.current_key() == Some(task.node().key);
+            local.deliver(task);
+            is_current
+        });
+        delivered.unwrap_or(false)
     }
 }
 
@@ -101,8 +106,9 @@ impl Drop for Shield {
 /// in one is reported by the panic hook, and stops none of the others. A `future` that was never polled
 /// needs no finaliser, and gets none.
 ///
-/// As with [`uncancellable`], the failure of the domain's events and a deadlock end a finaliser under
-/// way. One that is dropped outside of any task cannot run.
+/// As with [`uncancellable`], the failure of the domain's events, or a deadlock, ends a finaliser under
+/// way. Those of the tasks that a deadlock ends run all the same; after a failure of the events none does.
+/// One that is dropped outside of any task cannot run.
 ///
 /// ```
 /// use std::{cell::Cell, future::pending, rc::Rc};
@@ -167,7 +173,13 @@ fn finalise(local: &Rc<Local>, location: &'static Location<'static>, finaliser: 
     let parent = Parent::Task(Rc::downgrade(&task));
     let child = TaskCell::insert(local, parent, location, None, run_all(queue));
     child.node().shield();
-    local.schedule(child);
+    // Cancelled from the start, in vain: a parent that fails need not look for it among all tasks.
+    child.node().cancel();
+    if local.is_hopeless() {
+        local.deliver(child);
+    } else {
+        local.schedule(child);
+    }
 }
 
 async fn run_all(queue: Rc<Finalisers>) {

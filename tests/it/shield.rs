@@ -19,7 +19,7 @@ use vigie::{
     uncancellable, yield_now,
 };
 
-use crate::support::{Drops, Gate, Log, Shared, Traced, each, on_drop, plain, turns, until};
+use crate::support::{Drops, Gate, Log, MANY, Shared, Traced, each, on_drop, plain, turns, until};
 
 #[test]
 fn a_section_runs_to_its_end_and_the_task_no_further() {
@@ -138,6 +138,51 @@ fn a_section_that_is_dropped_by_its_task_is_over() {
             })
             .unwrap();
     });
+}
+
+#[test]
+fn a_section_carried_into_another_task_stops_only_the_one_that_began_it() {
+    plain()
+        .extra_domains(0)
+        .run(async {
+            let (gate, carried) = (Gate::default(), Rc::new(Cell::new(None)));
+            let (opened, carries) = (gate.clone(), carried.clone());
+            let began = spawn(async move {
+                let mut section = Box::pin(uncancellable(async move { opened.opened().await }));
+                assert!(futures_lite::future::poll_once(&mut section).await.is_none());
+                carries.set(Some(section));
+                pending::<()>().await;
+            });
+            turns(3).await;
+            let mut cancel = began.cancel();
+            let section = carried.take().unwrap();
+            let ends = spawn(section);
+            turns(3).await;
+            assert!(futures_lite::future::poll_once(&mut cancel).await.is_none());
+            gate.open();
+            // Its own cancellation did not wait for anything.
+            ends.await.unwrap();
+            cancel.await.unwrap();
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_section_that_was_leaked_goes_with_its_task() {
+    plain()
+        .extra_domains(0)
+        .run(async {
+            let task = spawn(async {
+                let mut section = Box::pin(uncancellable(pending::<()>()));
+                assert!(futures_lite::future::poll_once(&mut section).await.is_none());
+                std::mem::forget(section);
+                // What keeps the task when its future has gone.
+                std::mem::forget(spawn(pending::<()>()));
+            });
+            turns(3).await;
+            task.cancel().await.unwrap();
+        })
+        .unwrap();
 }
 
 #[test]
@@ -386,6 +431,28 @@ fn a_finaliser_that_panics_stops_none_of_the_others() {
             yield_now().await;
             task.cancel().await.unwrap();
             assert_eq!(log.take(), ["outer"]);
+        })
+        .unwrap();
+}
+
+#[test]
+fn many_tasks_with_finalisers_are_cancelled_in_linear_time() {
+    plain()
+        .extra_domains(0)
+        .run(async {
+            let finalised = Rc::new(Cell::new(0));
+            let tasks: Vec<_> = (0..MANY)
+                .map(|_| {
+                    let counted = finalised.clone();
+                    spawn(protect(pending::<()>(), async move { counted.set(counted.get() + 1) }))
+                })
+                .collect();
+            turns(MANY).await;
+            let cancelled: Vec<_> = tasks.into_iter().map(vigie::Promise::cancel).collect();
+            for task in cancelled {
+                task.await.unwrap();
+            }
+            assert_eq!(finalised.get(), MANY);
         })
         .unwrap();
 }

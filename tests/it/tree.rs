@@ -6,14 +6,14 @@ use std::{
     io, mem,
     rc::Rc,
     sync::{Arc, Condvar, Mutex},
-    task::{Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
 
 use vigie::{
     Builder, Deadlocks, Promise, RunError, TaskError, TaskId, TaskInfo, TaskSet, TaskState, Tree, call,
-    call_on, events, spawn, time::sleep, uncancellable, yield_now,
+    call_on, events, protect, spawn, time::sleep, uncancellable, yield_now,
 };
 
 use crate::support::{
@@ -61,6 +61,36 @@ fn the_tree_lists_tasks_over_all_domains() {
             .unwrap();
     });
     assert!(matches!(futures_lite::future::block_on(vigie::tree()), Err(TaskError::OutsideRuntime)));
+}
+
+#[test]
+fn a_waker_that_panics_harms_no_domain_that_tells_of_its_tasks() {
+    struct Careless(Log<()>);
+    impl Wake for Careless {
+        fn wake(self: Arc<Self>) {
+            self.0.push(());
+            panic!("nobody listens any more");
+        }
+    }
+    plain()
+        .run(async {
+            for domain in vigie::Domain::available() {
+                let body = async || {
+                    for _ in 0..20 {
+                        let woken = Log::default();
+                        let waker = Waker::from(Arc::new(Careless(woken.clone())));
+                        let mut asked = Box::pin(vigie::tree());
+                        assert!(asked.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                        // By whichever domain answers first.
+                        until(|| woken.len() == 1).await;
+                        assert!(!asked.await.unwrap().tasks().is_empty());
+                    }
+                };
+                call_on(domain, body).await.unwrap();
+                body().await;
+            }
+        })
+        .unwrap();
 }
 
 #[test]
@@ -210,6 +240,35 @@ fn a_run_in_which_every_task_waits_for_ever_is_given_up() {
 }
 
 #[test]
+fn the_tasks_that_a_deadlock_ends_are_finalised_and_finalisers_get_stuck_once() {
+    each(|builder| {
+        let log = Log::default();
+        let theirs = log.clone();
+        let ran = builder.run(async move {
+            let there = call({
+                let log = theirs.clone();
+                async move || {
+                    let stuck = protect(uncancellable(pending::<()>()), pending());
+                    protect(stuck, async move {
+                        sleep(Duration::from_millis(1)).await.unwrap();
+                        log.push("there");
+                    })
+                    .await;
+                }
+            });
+            let here = async move {
+                call(async || ()).await.unwrap();
+                theirs.push("here");
+            };
+            protect(async { there.await.unwrap() }, here).await;
+        });
+        assert_eq!(deadlock(ran).tasks().len(), 2);
+        // That which stands behind a stuck one does not get its turn.
+        assert_eq!(log.take(), ["here"]);
+    });
+}
+
+#[test]
 fn the_error_of_a_deadlock_shows_the_tree() {
     let ran = plain().run(async { spawn(pending::<()>()).await.unwrap() });
     let text = ran.unwrap_err().to_string();
@@ -310,6 +369,30 @@ fn what_may_still_happen_is_no_deadlock() {
             })
             .unwrap();
     });
+}
+
+#[test]
+fn what_a_hook_does_in_the_last_moment_is_no_deadlock() {
+    // At the last of these ticks its domain is asked for the second time.
+    for last in 1..=3 {
+        plain()
+            .extra_domains(1)
+            .run(async move {
+                // Main has ended when this has, elsewhere.
+                let mut kept = Some(call(async || pending::<()>().await));
+                let mut ticks = 0;
+                let hook = vigie::on_tick(move || {
+                    ticks += 1;
+                    if ticks == last {
+                        // Long enough for the other domain to have answered.
+                        thread::sleep(Duration::from_millis(20));
+                        drop(kept.take());
+                    }
+                });
+                hook.unwrap().detach();
+            })
+            .unwrap();
+    }
 }
 
 /// Two tasks that wait for each other by a waker that each keeps for the other.
@@ -480,6 +563,29 @@ fn a_domain_that_does_not_answer_is_named() {
     assert_eq!(told[0].silent().iter().map(vigie::Domain::index).collect::<Vec<_>>(), [1]);
     assert!(told[0].to_string().contains("domain 1 does not answer"), "{}", told[0]);
     assert_eq!(told[0].tasks()[1].state(), TaskState::Called);
+}
+
+#[test]
+fn a_run_that_ends_while_it_is_asked_is_neither_kept_nor_reported() {
+    let told = Log::default();
+    let tells = told.clone();
+    let left = Shared::<Option<Instant>>::default();
+    let leaves = left.clone();
+    plain()
+        .extra_domains(0)
+        .shutdown_report_with(Duration::from_millis(1), move |tree| tells.push(tree.clone()))
+        .run(async move {
+            mem::forget(spawn(async move {
+                yield_now().await;
+                // It gives no answer before the run has ended.
+                thread::sleep(Duration::from_millis(100));
+                *leaves.lock() = Some(Instant::now());
+            }));
+        })
+        .unwrap();
+    let late = left.lock().unwrap().elapsed();
+    assert!(late < Duration::from_millis(500), "{late:?}");
+    assert_eq!(told.len(), 0);
 }
 
 #[test]
