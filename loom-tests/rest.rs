@@ -149,7 +149,7 @@ fn rest_nothing_to_do() {
 
 #[test]
 fn rest_to_and_fro() {
-    send_to_and_fro("rest_to_and_fro", 3, 4);
+    send_to_and_fro("rest_to_and_fro", 2, 4);
 }
 
 /// I21 and I22 with an outsider: a piece of work of one domain starts a thread, which brings another, and
