@@ -37,9 +37,7 @@ impl Local {
     }
 
     fn tick(&self) {
-        if self.shared.parker.take() {
-            self.read_mail();
-        }
+        self.take_mail();
         self.hooks.call();
         self.reap();
         self.select();
@@ -54,6 +52,13 @@ impl Local {
                 break;
             }
             self.run_slice(task);
+        }
+    }
+
+    /// One load where there is none.
+    fn take_mail(&self) {
+        if self.shared.parker.take() {
+            self.read_mail();
         }
     }
 
@@ -205,7 +210,8 @@ impl Local {
 
     /// Does news wait that a running task should give way to?
     pub(crate) fn should_yield(&self) -> bool {
-        if self.shared.parker.is_notified() {
+        // What is in the queue already may have come with the last mail.
+        if self.shared.parker.is_notified() || self.queue.borrow().signalled() > 0 {
             return true;
         }
         let asked = self.asked.get().wrapping_add(1);
@@ -307,6 +313,8 @@ impl Local {
     /// Runs one task until it gives way.
     fn run_slice(&self, task: Option<Rc<dyn Task>>) {
         let Some(task) = task else { return };
+        // A cancellation from another domain waits for the slice before this one, and for no more.
+        self.take_mail();
         // Whoever was doomed takes no further step, though the news that doomed it also woke it.
         self.reap();
         let node = task.node();

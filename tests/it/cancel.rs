@@ -1,5 +1,7 @@
 //! Cancellation: at every moment of a task's life, on every domain.
 
+mod moments;
+
 use std::{
     cell::{Cell, RefCell},
     future::pending,
@@ -239,12 +241,6 @@ fn cancelling_twice_ends_once() {
             gate.opened().await;
             parent.cancel().await.unwrap();
             assert_eq!(drops.take().len(), 1);
-
-            // By dropping a cancellation that is under way, of a call.
-            let drops_there = drops.clone();
-            let task = call(move || body(&drops_there));
-            drop(task.cancel());
-            turns(100).await;
         })
         .unwrap();
 }
@@ -529,57 +525,61 @@ fn a_race_drops_the_loser_at_once() {
 
 #[test]
 fn a_child_started_just_before_the_cancellation_is_cancelled_too() {
-    plain()
-        .run(async {
-            let drops = Drops::default();
-            for domain in [None, Domain::available().pop()] {
-                let theirs = drops.clone();
-                let started = Gate::default();
-                let seen = started.clone();
-                let parent = spawn(async move {
-                    let captured = Traced("child", theirs);
-                    let body = async move || {
-                        let _captured = captured;
+    each(|builder| {
+        builder
+            .run(async {
+                let drops = Drops::default();
+                for domain in [None, Domain::available().pop()] {
+                    let theirs = drops.clone();
+                    let started = Gate::default();
+                    let seen = started.clone();
+                    let parent = spawn(async move {
+                        let captured = Traced("child", theirs);
+                        let body = async move || {
+                            let _captured = captured;
+                            pending::<()>().await;
+                        };
+                        // Leaked: no promise takes it along.
+                        mem::forget(match domain {
+                            None => spawn(body()),
+                            Some(domain) => call_on(domain, body),
+                        });
+                        seen.open();
                         pending::<()>().await;
-                    };
-                    // Leaked: no promise takes it along.
-                    mem::forget(match domain {
-                        None => spawn(body()),
-                        Some(domain) => call_on(domain, body),
                     });
-                    seen.open();
-                    pending::<()>().await;
-                });
-                started.opened().await;
-                parent.cancel().await.unwrap();
-                assert_eq!(drops.take().len(), 1);
-            }
-        })
-        .unwrap();
+                    started.opened().await;
+                    parent.cancel().await.unwrap();
+                    assert_eq!(drops.take().len(), 1);
+                }
+            })
+            .unwrap();
+    });
 }
 
 #[test]
 fn a_cancelled_parent_says_cancelled_though_its_child_panics_then() {
-    plain()
-        .run(async {
-            let started = Gate::default();
-            let seen = started.clone();
-            let parent = spawn(async move {
-                let child = call(async move || {
-                    let _end = on_drop(|| panic!("the child's end"));
-                    seen.open();
-                    pending::<()>().await;
+    each(|builder| {
+        builder
+            .run(async {
+                let started = Gate::default();
+                let seen = started.clone();
+                let parent = spawn(async move {
+                    let child = call(async move || {
+                        let _end = on_drop(|| panic!("the child's end"));
+                        seen.open();
+                        pending::<()>().await;
+                    });
+                    child.await.unwrap();
                 });
-                child.await.unwrap();
-            });
-            started.opened().await;
-            let cancel = parent.cancel();
-            let told = format!("{cancel:?}");
-            cancel.await.unwrap();
-            assert!(told.contains("Running"), "{told}");
-            // What a child was cancelled with is nobody's result.
-            let next = spawn(async { Ok::<_, TaskError>(1) });
-            assert_eq!(next.await.unwrap().unwrap(), 1);
-        })
-        .unwrap();
+                started.opened().await;
+                let cancel = parent.cancel();
+                let told = format!("{cancel:?}");
+                cancel.await.unwrap();
+                assert!(told.contains("Running"), "{told}");
+                // What a child was cancelled with is nobody's result.
+                let next = spawn(async { Ok::<_, TaskError>(1) });
+                assert_eq!(next.await.unwrap().unwrap(), 1);
+            })
+            .unwrap();
+    });
 }
