@@ -348,35 +348,37 @@ fn a_panic_of_a_call_is_its_result() {
 
 #[test]
 fn a_call_cancelled_before_it_starts_never_starts() {
-    plain()
-        .run(async {
-            let (release, busy) = occupy(domain(1)).await;
-            let (drops, started) = (Drops::default(), Log::default());
-            let doomed: Vec<_> = (0..3)
-                .map(|_| {
-                    let (captured, log) = (Traced("captured", drops.clone()), started.clone());
-                    call_on(domain(1), move || {
-                        log.push("closure");
-                        async move { drop(captured) }
+    each(|builder| {
+        builder
+            .run(async {
+                let (release, busy) = occupy(domain(1)).await;
+                let (drops, started) = (Drops::default(), Log::default());
+                let doomed: Vec<_> = (0..3)
+                    .map(|_| {
+                        let (captured, log) = (Traced("captured", drops.clone()), started.clone());
+                        call_on(domain(1), move || {
+                            log.push("closure");
+                            async move { drop(captured) }
+                        })
                     })
-                })
-                .collect();
-            let mut doomed = doomed.into_iter();
-            let mut cancelled = doomed.next().unwrap().cancel();
-            drop(doomed.next().unwrap());
-            drop(doomed.next().unwrap().cancel());
-            turns(10).await;
-            assert!(poll_once(&mut cancelled).await.is_none(), "its domain has not heard of it");
-            assert_eq!(drops.len(), 0);
-            drop(release);
-            cancelled.await.unwrap();
-            // A later call finds the earlier messages read.
-            call_on(domain(1), async || ()).await.unwrap();
-            assert_eq!(drops.take(), [("captured", Some(domain(1))); 3], "there, not here");
-            assert_eq!(started.len(), 0);
-            busy.await.unwrap();
-        })
-        .unwrap();
+                    .collect();
+                let mut doomed = doomed.into_iter();
+                let mut cancelled = doomed.next().unwrap().cancel();
+                drop(doomed.next().unwrap());
+                drop(doomed.next().unwrap().cancel());
+                turns(10).await;
+                assert!(poll_once(&mut cancelled).await.is_none(), "its domain has not heard of it");
+                assert_eq!(drops.len(), 0);
+                drop(release);
+                cancelled.await.unwrap();
+                // A later call finds the earlier messages read.
+                call_on(domain(1), async || ()).await.unwrap();
+                assert_eq!(drops.take(), [("captured", Some(domain(1))); 3], "there, not here");
+                assert_eq!(started.len(), 0);
+                busy.await.unwrap();
+            })
+            .unwrap();
+    });
 }
 
 #[test]

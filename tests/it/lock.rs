@@ -1,6 +1,7 @@
 //! Mutexes, cells and events, across domains.
 
 mod condition;
+mod others;
 mod stress;
 
 use std::{

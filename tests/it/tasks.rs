@@ -2,6 +2,7 @@
 
 mod family;
 mod panics;
+mod values;
 
 use std::{
     cell::Cell,

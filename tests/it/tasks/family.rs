@@ -152,51 +152,53 @@ fn leaked_children_of_a_task_that_fails_are_cancelled_on_every_domain() {
             mem::forget(if name == "here" { spawn(child()) } else { call(child) });
         }
     }
-    plain()
-        .run(async {
-            let drops = Drops::default();
-            let names = |drops: &Drops| {
-                let mut names: Vec<_> = drops.take().into_iter().map(|(name, _)| name).collect();
-                names.sort_unstable();
-                names
-            };
+    each(|builder| {
+        builder
+            .run(async {
+                let drops = Drops::default();
+                let names = |drops: &Drops| {
+                    let mut names: Vec<_> = drops.take().into_iter().map(|(name, _)| name).collect();
+                    names.sort_unstable();
+                    names
+                };
 
-            let theirs = drops.clone();
-            let panicking = spawn(async move {
-                let started = Log::default();
-                family(&theirs, &started);
-                until(|| started.len() == 2).await;
-                panic!("with children");
-            });
-            match panicking.await {
-                Err::<(), _>(TaskError::Panicked(panic)) => {
-                    assert_eq!(panic.message().as_deref(), Some("with children"));
+                let theirs = drops.clone();
+                let panicking = spawn(async move {
+                    let started = Log::default();
+                    family(&theirs, &started);
+                    until(|| started.len() == 2).await;
+                    panic!("with children");
+                });
+                match panicking.await {
+                    Err::<(), _>(TaskError::Panicked(panic)) => {
+                        assert_eq!(panic.message().as_deref(), Some("with children"));
+                    }
+                    other => panic!("{other:?}"),
                 }
-                other => panic!("{other:?}"),
-            }
-            assert_eq!(names(&drops), ["here", "there"]);
+                assert_eq!(names(&drops), ["here", "there"]);
 
-            let (theirs, started) = (drops.clone(), Log::default());
-            let there = started.clone();
-            let returned = spawn(async move { family(&theirs, &there) });
-            until(|| started.len() == 2).await;
-            turns(10).await;
-            assert_eq!(returned.state(), PromiseState::Running);
-            assert_eq!(drops.len(), 0);
-            returned.cancel().await.unwrap();
-            assert_eq!(names(&drops), ["here", "there"], "cancelled after its return");
+                let (theirs, started) = (drops.clone(), Log::default());
+                let there = started.clone();
+                let returned = spawn(async move { family(&theirs, &there) });
+                until(|| started.len() == 2).await;
+                turns(10).await;
+                assert_eq!(returned.state(), PromiseState::Running);
+                assert_eq!(drops.len(), 0);
+                returned.cancel().await.unwrap();
+                assert_eq!(names(&drops), ["here", "there"], "cancelled after its return");
 
-            let (theirs, started) = (drops.clone(), Log::default());
-            let there = started.clone();
-            let waiting = spawn(async move {
-                family(&theirs, &there);
-                pending::<()>().await;
-            });
-            until(|| started.len() == 2).await;
-            waiting.cancel().await.unwrap();
-            assert_eq!(names(&drops), ["here", "there"], "cancelled while it waits");
-        })
-        .unwrap();
+                let (theirs, started) = (drops.clone(), Log::default());
+                let there = started.clone();
+                let waiting = spawn(async move {
+                    family(&theirs, &there);
+                    pending::<()>().await;
+                });
+                until(|| started.len() == 2).await;
+                waiting.cancel().await.unwrap();
+                assert_eq!(names(&drops), ["here", "there"], "cancelled while it waits");
+            })
+            .unwrap();
+    });
 }
 
 #[test]
