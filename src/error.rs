@@ -83,8 +83,8 @@ impl fmt::Display for Panic {
     }
 }
 
-/// Why a run did not start, or did not reach its end, where the system is not to blame. It is found inside the `io::Error` of
-/// [`Builder::run`](crate::Builder::run).
+/// Why a run did not start, or did not reach its end, where the system is not to blame. It is found
+/// inside the `io::Error` of [`Builder::run`](crate::Builder::run).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunError {
@@ -93,7 +93,8 @@ pub enum RunError {
     /// The builder asks for more domains than can be numbered.
     TooManyDomains,
     /// Every task waited, and nothing could wake any (see [`Deadlocks`](crate::Deadlocks)); these were
-    /// they. All were cancelled, and have finished.
+    /// they. All were cancelled, and have finished. The `io::Error` is of the kind
+    /// [`Deadlock`](io::ErrorKind::Deadlock).
     Deadlock(Box<Tree>),
 }
 
@@ -111,6 +112,9 @@ impl Error for RunError {}
 
 impl From<RunError> for io::Error {
     fn from(error: RunError) -> Self {
-        Self::other(error)
+        match error {
+            RunError::Deadlock(_) => Self::new(io::ErrorKind::Deadlock, error),
+            _ => Self::other(error),
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The live tasks of a run, at about one moment: plain data. See [`tree`](crate::tree()).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Tree {
     tasks: Vec<TaskInfo>,
     silent: Vec<Domain>,
@@ -154,7 +154,7 @@ impl fmt::Display for TaskState {
 const DRAWN: usize = 32;
 
 /// Siblings in a row that look alike, and have no children, share a line, unless it is asked for all
-/// of them (`{:#}`).
+/// of them (`{:#}`). The last line is not ended.
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let last = self.last_siblings();
@@ -162,6 +162,9 @@ impl fmt::Display for Tree {
         let mut rails: Vec<bool> = Vec::new();
         let mut at = 0;
         while let Some(task) = self.tasks.get(at) {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
             let alike = if f.alternate() { 1 } else { self.alike(at) };
             let is_last = last[at + alike - 1];
             rails.truncate(task.depth);
@@ -175,16 +178,27 @@ impl fmt::Display for Tree {
                 f.write_str(if is_last { "└─ " } else { "├─ " })?;
             }
             match alike {
-                1 => writeln!(f, "{task}")?,
-                _ => writeln!(f, "{task} (and {} alike)", alike - 1)?,
+                1 => write!(f, "{task}")?,
+                _ => write!(f, "{task} (and {} alike)", alike - 1)?,
             }
             rails.push(!is_last);
             at += alike;
         }
         for domain in &self.silent {
-            writeln!(f, "{domain} does not answer: a task there has not given way")?;
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{domain} does not answer: a task there has not given way")?;
+            at += 1;
         }
         Ok(())
+    }
+}
+
+/// As `Display`, between two ends of a line: this is what is seen of the error that `main` returns.
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{self}\n")
     }
 }
 

@@ -271,9 +271,14 @@ fn the_tasks_that_a_deadlock_ends_are_finalised_and_finalisers_get_stuck_once() 
 #[test]
 fn the_error_of_a_deadlock_shows_the_tree() {
     let ran = plain().run(async { spawn(pending::<()>()).await.unwrap() });
-    let text = ran.unwrap_err().to_string();
-    assert!(text.contains("nothing can wake any") && text.contains("└─ task"), "{text}");
-    assert!(text.contains(file!()), "{text}");
+    let error = ran.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Deadlock);
+    let text = error.to_string();
+    assert!(text.contains("nothing can wake any") && text.contains("\n└─ task"), "{text}");
+    assert!(text.contains(file!()) && !text.ends_with('\n'), "{text}");
+    // What is printed of an error that `main` returns.
+    let debug = format!("{error:?}");
+    assert!(debug.contains("\ntask") && debug.contains("\n└─ task"), "{debug}");
 }
 
 #[test]
