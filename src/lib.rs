@@ -27,14 +27,42 @@
 //! # Structure
 //!
 //! A task has finished when its future is gone **and** all its descendants have finished, on every
-//! domain. A [`Promise`] is a child in its parent's hands: awaiting it gives the result of the finished
-//! task, or a [`TaskError`]; dropping it cancels the task; [`Promise::cancel`] does so and can be
-//! awaited. A panic is the result of the task that panicked; its children are cancelled. [`run`] returns
-//! when the main task has finished, and with it everything else.
+//! domain. [`run`] returns when the main task has finished, and with it everything else. What a task owns
+//! is dropped once, on its domain and in the usual order, before its parent hears of its end, whichever
+//! way it ends.
+//!
+//! A [`Promise`] is a child in its parent's hands: awaiting it gives the result of the finished task, or
+//! a [`TaskError`]; dropping it cancels the task; [`Promise::cancel`] does so and can be awaited. Only
+//! the parent awaits it: a promise cannot leave its domain, and another task there gets
+//! [`TaskError::NotAChild`]. A panic is the result of the task that panicked; its children are cancelled.
+//!
+//! ## Several children
+//!
+//! [`both`], [`await_all`], [`await_first`] and [`await_one`] wait for several promises. A [`TaskSet`]
+//! holds any number of children, and gives their results in the order in which they end. [`parallel`]
+//! runs a closure on each item of an iterator, on all domains but 0.
+//!
+//! ## Cancellation
+//!
+//! A cancelled task takes no further step: its future is dropped where it waits, or at the end of its
+//! slice, and its children are cancelled with it. On another domain that waits for the slice under way
+//! there, and for no other task. To cancel again what was cancelled already changes nothing, and what has
+//! finished loses its result. An [`uncancellable`] section is finished before its task is cancelled; with
+//! [`protect`], a future runs because another was cancelled. Destructors run as ever, but neither start
+//! tasks nor wait: where they try, they get an error.
+//!
+//! ## Borrowing, and what is found everywhere
 //!
 //! Futures that are to borrow from the task that starts them run in a [`scope`]: side by side, within
 //! that task. What a task is to find wherever it goes, such as the request that it serves, is a
-//! [`TaskLocal`]; a child has those of its parent where it is told to [`inherit`] them.
+//! [`TaskLocal`]; a child has those of its parent where it is told to [`inherit`] them. A [`DomainLocal`]
+//! is one value for all tasks of a domain.
+//!
+//! ## When it gets stuck
+//!
+//! [`tree()`] lists the live tasks, each with the place that started it, and prints them as a tree. A run
+//! in which nothing can wake any task ends with that tree as its error: see [`Deadlocks`]. One that goes on
+//! after its main task has ended tells why, if [`Builder::shutdown_report`] asks for that.
 //!
 //! # Events
 //!
@@ -56,6 +84,10 @@
 //! before it, however many others are ready; and in a flood of events one quantum of the others runs
 //! after every 64 slices at the latest. A slice ends when the task is pending, or when 32 operations in a row have succeeded at once
 //! ([`events::charged`]). A long computation asks [`should_yield`].
+//!
+//! Among themselves tasks run first in, first out, and calls go round the domains; with a
+//! [`Builder::seed`] both are as it decides, and the same each time. What is to happen at every tick is a
+//! hook ([`on_tick`]).
 //!
 //! # Outside of a run
 //!

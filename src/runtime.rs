@@ -117,8 +117,31 @@ impl Builder {
         self
     }
 
-    /// Has ready tasks run, and calls choose their domain, in an order drawn from `seed`. Without a
-    /// seed tasks run first in, first out, and calls go round.
+    /// Has `seed` decide what is else decided by order: which of the ready tasks runs next, to which
+    /// domain a call goes, and which of several that have ended wins an [`await_first`](crate::await_first).
+    /// Without a seed tasks run first in, first out, calls go round, and the first wins.
+    ///
+    /// Each domain draws from the seed by itself. The same seed gives the same choices where the same tasks
+    /// are ready: on one domain always, but for what clocks, sockets and other threads bring.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// let order = |seed| {
+    ///     let builder = vigie::Builder::new().extra_domains(0).seed(seed);
+    ///     builder.run(async {
+    ///         let seen = Rc::new(RefCell::new(Vec::new()));
+    ///         let note = |n: u32| {
+    ///             let seen = seen.clone();
+    ///             vigie::spawn(async move { seen.borrow_mut().push(n) })
+    ///         };
+    ///         vigie::await_all((0..20).map(note)).await.unwrap();
+    ///         seen.take()
+    ///     }).unwrap()
+    /// };
+    /// assert_eq!(order(1), order(1));
+    /// assert_ne!(order(1), order(2));
+    /// ```
     pub fn seed(mut self, seed: u64) -> Self {
         self.setting.seed = Some(seed);
         self

@@ -32,6 +32,13 @@ use crate::{
 ///
 /// Not `Send`: it stays on its parent's domain. Awaited a second time after it gave its result, it
 /// says [`TaskError::Cancelled`].
+///
+/// ```compile_fail,E0277
+/// vigie::run(async {
+///     let child = vigie::spawn(async {});
+///     vigie::call(async move || child.await).await
+/// }).unwrap();
+/// ```
 #[must_use = "a promise that is dropped cancels its task"]
 pub struct Promise<T>(Inner<T>);
 
@@ -94,8 +101,16 @@ impl<T> Promise<T> {
 
     /// Cancels the task, now. The future that this returns resolves when the whole subtree of the
     /// task has finished, on every domain; there is no need to await it for the cancellation to
-    /// happen. A task that runs is cancelled at the end of its slice, one that has finished loses
-    /// its result.
+    /// happen.
+    ///
+    /// A task that has not started never does, one that waits loses its future where it waits, and one
+    /// that has finished loses its result. All of it happens at the end of the current slice; on another
+    /// domain, at the end of the slice under way there, however many tasks are ready. In a section that
+    /// is [`uncancellable`](crate::uncancellable) the task goes on to the end of that, and finalisers
+    /// ([`protect`](crate::protect)) run before the subtree has finished.
+    ///
+    /// Destructors may cancel, too, here and by dropping promises. To cancel a task that is being
+    /// cancelled already, as a part of its parent's subtree say, changes nothing: it ends once.
     ///
     /// ```
     /// vigie::run(async {

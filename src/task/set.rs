@@ -28,6 +28,29 @@ use crate::{
 /// all its members. What it holds is proportional to the members not yet collected, however many have
 /// been. Not `Send`: it stays on its owner's domain, while its members run there or elsewhere.
 ///
+/// An error does not say whose it is. Where that matters, have each member spawn what may fail, and
+/// return its name with the result:
+///
+/// ```
+/// use vigie::{TaskSet, spawn};
+///
+/// vigie::run(async {
+///     let mut workers = TaskSet::new();
+///     for name in ["steady", "weary"] {
+///         workers.spawn(async move {
+///             let work = spawn(async move { assert_eq!(name, "steady", "out of breath") });
+///             (name, work.await)
+///         });
+///     }
+///     while let Some(ended) = workers.next().await {
+///         let (name, result) = ended.unwrap();
+///         assert_eq!(result.is_ok(), name == "steady");
+///     }
+/// }).unwrap();
+/// ```
+///
+/// In the order of their ends:
+///
 /// ```
 /// use vigie::TaskSet;
 ///
