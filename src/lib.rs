@@ -48,8 +48,8 @@
 //! slice, and its children are cancelled with it. On another domain that waits for the slice under way
 //! there, and for no other task. To cancel again what was cancelled already changes nothing, and what has
 //! finished loses its result. An [`uncancellable`] section is finished before its task is cancelled; with
-//! [`protect`], a future runs because another was cancelled. Destructors run as ever, but neither start
-//! tasks nor wait: where they try, they get an error.
+//! [`protect`], a future runs because another was cancelled. The destructors that a task's end runs neither
+//! start tasks nor wait for events: where they try, they get an error.
 //!
 //! ## Borrowing, and what is found everywhere
 //!
