@@ -93,7 +93,11 @@ impl Values {
 
     /// The value that is there now, this one unless there was one before.
     fn insert(&self, id: u64, value: Rc<dyn Any>) -> Option<Rc<dyn Any>> {
-        Some(self.0.borrow_mut().as_mut()?.entry(id).or_insert(value).clone())
+        let mut values = self.0.borrow_mut();
+        let kept = values.as_mut()?.entry(id).or_insert_with(|| value.clone()).clone();
+        // One that comes too late goes after the borrow: its destructor is anybody's code.
+        drop(values);
+        Some(kept)
     }
 
     /// The domain ends. The values go in the order in which their keys were first used, and find none

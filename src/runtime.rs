@@ -17,7 +17,7 @@ use crate::{
     events::{Events, Seat},
     shutdown::{self, Report, Reporter},
     sync::{Arc, AtomicU64, Ordering},
-    task::{Joined, Parent, TaskCell},
+    task::{Joined, Parent, TaskCell, discard},
 };
 
 #[cfg(feature = "system")]
@@ -264,9 +264,18 @@ impl Builder {
         // The cell outlives the run by this one hold; its future is gone.
         let output = root.take();
         match (output, ended) {
-            (Some(Err(TaskError::Panicked(panic))), _) => resume_unwind(panic.into_payload()),
-            (_, Some(Fatal::Panic(payload))) => resume_unwind(payload),
-            (_, Some(Fatal::Error(error))) => Err(error),
+            // What is not returned goes first: a destructor's panic must not meet the one that resumes.
+            (Some(Err(TaskError::Panicked(panic))), ended) => {
+                discard(ended);
+                resume_unwind(panic.into_payload())
+            }
+            (output, Some(fatal)) => {
+                discard(output);
+                match fatal {
+                    Fatal::Panic(payload) => resume_unwind(payload),
+                    Fatal::Error(error) => Err(error),
+                }
+            }
             (Some(result), None) => result.map_err(io::Error::from),
             (None, None) => Err(TaskError::Cancelled.into()),
         }

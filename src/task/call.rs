@@ -114,7 +114,7 @@ impl<T: Send + 'static> CallCell<T> {
         F: Future<Output = T> + 'static,
     {
         Local::with(|local| {
-            let future = Begun { closure: Some(closure), future: None };
+            let future = Begun::new(closure);
             let task = TaskCell::insert(local, caller, location, Some(self.clone()), future);
             self.name(task.node().key);
             local.schedule(task);
@@ -126,9 +126,15 @@ impl<T: Send + 'static> CallCell<T> {
 ///
 /// No async block: that would drop the future by itself, before the cell has its output or its panic, and
 /// where the destructor panics too, leak the one and abort with the other.
-struct Begun<C, F> {
+pub(super) struct Begun<C, F> {
     closure: Option<C>,
     future: Option<Pin<Box<F>>>,
+}
+
+impl<C, F> Begun<C, F> {
+    pub(super) fn new(closure: C) -> Self {
+        Self { closure: Some(closure), future: None }
+    }
 }
 
 // Nothing is pinned but what lies in the box.

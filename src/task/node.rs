@@ -91,7 +91,7 @@ impl Waiter {
 
     /// Tells it; `true` if it is the parent that is to be scheduled.
     #[must_use]
-    fn tell(self) -> bool {
+    pub(crate) fn tell(self) -> bool {
         match self {
             Self::Parent => return true,
             Self::Waker(waker) => shielded(|| waker.wake()),

@@ -5,7 +5,11 @@ use std::{future::Future, panic::Location};
 use crate::{
     domain::{Domain, Local},
     error::TaskError,
-    task::{Promise, call::call_on_at, cell::spawn_at},
+    task::{
+        Promise,
+        call::{Begun, call_on_at},
+        cell::spawn_at,
+    },
 };
 
 /// Runs `closure` on each item, spread evenly over all domains but domain 0, and waits for all; the
@@ -42,7 +46,7 @@ where
             None => Promise::failed(TaskError::NoDomainAvailable),
             Some(domain) if Some(*domain) == own => {
                 let closure = closure.clone();
-                spawn_at(location, async move { closure(item).await })
+                spawn_at(location, Begun::new(move || closure(item)))
             }
             Some(domain) => {
                 let closure = closure.clone();

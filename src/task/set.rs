@@ -134,8 +134,11 @@ impl<T: 'static> TaskSet<T> {
         let place = self.members.vacant_entry();
         let member = place.key();
         if !place.insert(promise).join_set(&self.finished, member) {
-            // Nobody waits: the set is borrowed here.
-            drop(self.finished.push(member));
+            // Whoever polled `next` and let go of it waits all the same.
+            let is_owner = self.finished.push(member).is_some_and(Waiter::tell);
+            if let Some(owner) = self.owner.filter(|_| is_owner) {
+                Local::with(|local| local.wake(owner.key()));
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use vigie::{
     time::sleep,
 };
 
-use crate::support::{Gate, Log, Shared, each, on_drop, plain, turns, until};
+use crate::support::{Bomb, Gate, Log, Shared, alone, each, on_drop, plain, turns, until};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -277,6 +277,29 @@ fn events_that_fail_end_the_run() {
             }
         }
     }
+}
+
+#[test]
+fn of_two_panics_that_end_a_run_one_resumes_and_none_aborts() {
+    struct Panicking;
+    impl Events for Panicking {
+        fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
+            Ok(())
+        }
+        fn finalise(&mut self) -> io::Result<()> {
+            panic_any(Bomb)
+        }
+    }
+    alone("faults::of_two_panics_that_end_a_run_one_resumes_and_none_aborts", || {
+        let builder = || Builder::new().extra_domains(0).events(|_| Ok(Panicking));
+        // An output that nobody gets; then a payload that nobody gets.
+        let ran = catch_unwind(|| builder().run(async { Bomb }).map(mem::forget));
+        let payload = ran.unwrap_err();
+        assert!(payload.is::<Bomb>());
+        mem::forget(payload);
+        let payload = payload_of(builder(), async { panic!("main") });
+        assert_eq!(payload.downcast_ref(), Some(&"main"));
+    });
 }
 
 #[test]

@@ -209,6 +209,28 @@ fn domain_locals_end_with_their_run_on_their_thread_after_the_tasks() {
 }
 
 #[test]
+fn a_domain_local_that_is_made_within_its_own_making_stays() {
+    thread_local! {
+        static MADE: Cell<u32> = const { Cell::new(0) };
+    }
+    struct Value(u32);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            // The one that comes too late finds the other.
+            assert_eq!(self.0 == 1, KEY.with(|value| value.0).is_ok());
+        }
+    }
+    static KEY: DomainLocal<Value> = DomainLocal::new(|| {
+        let number = MADE.replace(MADE.get() + 1) + 1;
+        if number == 1 {
+            KEY.with(|inner| assert_eq!(inner.0, 2)).unwrap();
+        }
+        Value(number)
+    });
+    plain().run(async { assert_eq!(KEY.with(|value| value.0).unwrap(), 2) }).unwrap();
+}
+
+#[test]
 fn domain_locals_may_be_used_within_each_other() {
     static OUTER: DomainLocal<u32> = DomainLocal::new(|| INNER.with(|inner| inner + 1).unwrap());
     static INNER: DomainLocal<u32> = DomainLocal::new(|| 41);

@@ -2,11 +2,12 @@
 
 use std::{
     cell::{Cell, RefCell},
-    future::pending,
+    future::{Future, pending, poll_fn},
+    pin::pin,
     rc::Rc,
 };
 
-use futures_lite::future::{block_on, poll_once};
+use futures_lite::future::{block_on, or, poll_once};
 use vigie::{Domain, Promise, PromiseState, TaskError, TaskSet, TryNext, call, spawn, yield_now};
 
 use crate::support::{Bomb, Drops, Gate, Log, MANY, Traced, each, on_drop, plain, turns, until};
@@ -161,6 +162,37 @@ fn whoever_waits_by_a_waker_of_its_own_is_woken() {
             })
             .unwrap();
     });
+}
+
+#[test]
+fn a_member_that_cannot_be_started_wakes_whoever_polled_next() {
+    plain()
+        .extra_domains(0)
+        .run(async {
+            for by_own_waker in [false, true] {
+                let set = Rc::new(RefCell::new(TaskSet::<()>::new()));
+                set.borrow_mut().spawn(pending());
+                // It lets go of `next` after each poll.
+                let theirs = set.clone();
+                let next = poll_fn(move |cx| {
+                    let mut set = theirs.borrow_mut();
+                    pin!(set.next()).poll(cx)
+                });
+                let adds = async {
+                    yield_now().await;
+                    set.borrow_mut().call(async || ());
+                    // Nothing else polls the other again.
+                    pending().await
+                };
+                let first = if by_own_waker {
+                    or(vigie::scope(async |s| s.spawn(next).await.unwrap()), adds).await
+                } else {
+                    or(next, adds).await
+                };
+                assert!(matches!(first, Some(Err(TaskError::NoDomainAvailable))));
+            }
+        })
+        .unwrap();
 }
 
 #[test]

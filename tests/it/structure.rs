@@ -1,13 +1,20 @@
 //! Fork and join, ties, and who may do what with a promise.
 
-use std::{cell::Cell, collections::BTreeMap, future::pending, rc::Rc};
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    future::{Future, pending},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
 use vigie::{
     Builder, Domain, PromiseState, TaskError, await_all, await_first, await_one, both, call, parallel, spawn,
     yield_now,
 };
 
-use crate::support::{Drops, Gate, Log, Traced, each, plain, turns, until};
+use crate::support::{Drops, Gate, Log, Traced, alone, each, plain, turns, until};
 
 #[test]
 fn parallel_keeps_the_order_of_its_items() {
@@ -78,6 +85,34 @@ fn parallel_has_an_error_for_each_item_that_fails() {
             }
         })
         .unwrap();
+}
+
+#[test]
+fn an_item_that_panics_twice_is_one_error_on_any_domain() {
+    struct Nasty;
+    impl Future for Nasty {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            panic!("on purpose");
+        }
+    }
+    impl Drop for Nasty {
+        fn drop(&mut self) {
+            panic!("once more");
+        }
+    }
+    alone("structure::an_item_that_panics_twice_is_one_error_on_any_domain", || {
+        plain()
+            .run(async {
+                // Its own domain is one of the two.
+                let there = call(async || parallel(0..2, |_| Nasty).await);
+                for result in there.await.unwrap() {
+                    let Err(TaskError::Panicked(panic)) = result else { panic!("{result:?}") };
+                    assert_eq!(panic.message().unwrap(), "on purpose");
+                }
+            })
+            .unwrap();
+    });
 }
 
 #[test]
