@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Inbox, Parker, Ready, Suspensions, WakeWord};
-use crate::sync::{Arc, AtomicU32, AtomicU64, Ordering, Queue};
+use crate::sync::{Arc, AtomicU32, AtomicU64, Ordering, Queue, Sleeper};
 
 /// How often.
 fn rounds() -> u64 {
@@ -177,39 +177,40 @@ fn suspensions_given_up() {
 /// queue is empty, loses wake-ups. How many is the processor's affair, so this only tells.
 #[test]
 #[cfg_attr(miri, ignore = "it is broken on purpose")]
-#[allow(clippy::disallowed_methods, reason = "this is how it goes without a parker")]
 fn a_flag_in_place_of_a_token_loses_wakes() {
     let rounds = rounds();
-    let queue = Queue::new();
+    let (queue, sleeper) = (Queue::new(), Sleeper::new());
     let (asleep, seen) = (AtomicU32::new(0), AtomicU64::new(0));
     let mut lost = 0;
     thread::scope(|scope| {
-        let owner = thread::current();
-        let (queue, asleep, seen) = (&queue, &asleep, &seen);
+        let (queue, sleeper, asleep, seen) = (&queue, &sleeper, &asleep, &seen);
         scope.spawn(move || {
             for round in 0..rounds {
                 queue.push(round);
-                // No fence, and none in the queue: the load may come before the push.
+                // ORDERING: too little, on purpose. There is no fence here, and none in the queue, so that the
+                // load may come before the push.
                 if asleep.load(Ordering::Acquire) == 1 {
-                    owner.unpark();
+                    asleep.store(0, Ordering::Release);
+                    sleeper.wake();
                 }
-                while seen.load(Ordering::Acquire) <= round {
+                while seen.load(Ordering::Relaxed) <= round {
                     std::hint::spin_loop();
                 }
             }
         });
         for round in 0..rounds {
             while queue.pop().is_none() {
+                // ORDERING: as above: the look may come before the store.
                 asleep.store(1, Ordering::Release);
                 if queue.is_empty() {
-                    let fell_asleep = Instant::now();
-                    thread::park_timeout(Duration::from_millis(1));
+                    let deadline = Instant::now() + Duration::from_millis(1);
+                    sleeper.sleep_while(|| asleep.load(Ordering::Relaxed) == 1, Some(deadline));
                     // Nobody woke it, though there was something.
-                    lost += u64::from(fell_asleep.elapsed().as_millis() >= 1 && !queue.is_empty());
+                    lost += u64::from(Instant::now() >= deadline && !queue.is_empty());
                 }
-                asleep.store(0, Ordering::Release);
+                asleep.store(0, Ordering::Relaxed);
             }
-            seen.store(round + 1, Ordering::Release);
+            seen.store(round + 1, Ordering::Relaxed);
         }
     });
     eprintln!("a flag and a look: {lost} wake-ups lost in {rounds} rounds");
