@@ -41,13 +41,13 @@ impl Local {
             return false;
         }
         let Group { peers, rest } = &self.group;
-        if rest.enter() {
+        // One that has a token will come by here again.
+        if rest.enter() && !peers.iter().any(|peer| peer.parker.is_notified()) {
             if self.has_waker_outside() {
                 rest.leave();
                 return false;
             }
-            // One that has a token will come by here again.
-            if !peers.iter().any(|peer| peer.parker.is_notified()) && rest.begin() {
+            if rest.begin() {
                 ask_all(peers, &Census::new(peers.len()));
             }
         }

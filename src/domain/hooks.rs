@@ -22,7 +22,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`TaskError::OutsideRuntime`] on a thread that runs no domain.
+/// [`TaskError::OutsideRuntime`] on a thread that runs no domain, or whose domain has ended.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -42,8 +42,8 @@ use crate::{
 /// }).unwrap();
 /// ```
 pub fn on_tick(hook: impl FnMut() + 'static) -> Result<Hook, TaskError> {
-    let added = Local::with(|local| Hook { id: local.hooks.add(hook), local: Rc::downgrade(local) });
-    added.ok_or(TaskError::OutsideRuntime)
+    let added = Local::with(|local| Some(Hook { id: local.hooks.add(hook)?, local: Rc::downgrade(local) }));
+    added.flatten().ok_or(TaskError::OutsideRuntime)
 }
 
 /// A function that a domain calls at every tick; see [`on_tick`]. Dropping it removes the function.
@@ -84,13 +84,19 @@ type Function = Rc<RefCell<dyn FnMut()>>;
 pub(super) struct Hooks {
     list: RefCell<Vec<(u64, Function)>>,
     next: Cell<u64>,
+    /// Has the domain ended?
+    closed: Cell<bool>,
 }
 
 impl Hooks {
-    fn add(&self, hook: impl FnMut() + 'static) -> u64 {
+    /// None once the domain has ended: a destructor that adds a hook then would add it for ever.
+    fn add(&self, hook: impl FnMut() + 'static) -> Option<u64> {
+        if self.closed.get() {
+            return None;
+        }
         let id = self.next.replace(self.next.get() + 1);
         self.list.borrow_mut().push((id, Rc::new(RefCell::new(hook))));
-        id
+        Some(id)
     }
 
     #[must_use]
@@ -122,8 +128,9 @@ impl Hooks {
         list.get(at).cloned()
     }
 
-    /// Lets go of all.
-    pub(super) fn clear(&self) {
+    /// The domain ends: lets go of all.
+    pub(super) fn close(&self) {
+        self.closed.set(true);
         let list = self.list.take();
         for (_, hook) in list {
             discard(hook);

@@ -268,7 +268,7 @@ impl Local {
 
     /// The domain ends: lets go of what its tasks have left, and finalises its events.
     pub(crate) fn finalise(&self) {
-        self.hooks.clear();
+        self.hooks.close();
         self.values.clear();
         self.finalise_into(None);
         self.shared.set_over();

@@ -135,6 +135,29 @@ fn a_hook_left_in_place_goes_with_its_domain() {
 }
 
 #[test]
+fn no_hook_is_added_to_a_domain_that_has_ended() {
+    let said = Log::default();
+    let says = said.clone();
+    plain()
+        .run(async move {
+            for far in [false, true] {
+                let says = says.clone();
+                let add = async move || {
+                    let end = on_drop(move || says.push(on_tick(|| ()).map(Hook::detach).is_err()));
+                    on_tick(move || {
+                        let _end = &end;
+                    })
+                    .unwrap()
+                    .detach();
+                };
+                if far { call(add).await.unwrap() } else { add().await }
+            }
+        })
+        .unwrap();
+    assert_eq!(said.take(), [true, true]);
+}
+
+#[test]
 fn a_hook_is_no_task() {
     plain()
         .run(async {
