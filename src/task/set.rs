@@ -161,7 +161,8 @@ impl<T> TaskSet<T> {
     }
 
     /// Waits for the next member to finish, and takes it out; `None` if there are no members. To a task
-    /// that is not the owner, as [`try_next`](Self::try_next).
+    /// that is not the owner, as [`try_next`](Self::try_next); in a destructor that runs as the owner ends,
+    /// where nobody can wait, [`TaskError::Ending`].
     ///
     /// Cancellation-safe: dropping this future loses nothing. A success is charged to the slice
     /// ([`events::charged`](crate::events::charged)), so that collecting many that have finished starves
@@ -176,6 +177,9 @@ impl<T> TaskSet<T> {
             TryNext::Empty => Poll::Ready(None),
             TryNext::Pending => {
                 if let Some(owner) = Local::with(|local| local.current()).flatten() {
+                    if owner.node().is_ending() {
+                        return Poll::Ready(Some(Err(TaskError::Ending)));
+                    }
                     self.finished.wait(Waiter::new(&owner, cx.waker()));
                 }
                 Poll::Pending

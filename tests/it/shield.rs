@@ -12,7 +12,7 @@ use std::{
 
 use futures_lite::future::block_on;
 use vigie::{
-    PromiseState, TaskError, call,
+    Promise, PromiseState, TaskError, TaskSet, call,
     events::{self, Events, EventsError, Signals, Uid},
     protect, spawn,
     time::{sleep, timeout},
@@ -547,6 +547,37 @@ fn a_destructor_starts_nothing_and_blocks_on_nothing_as_its_task_ends() {
             })
             .unwrap();
     });
+}
+
+#[test]
+fn children_do_not_block_a_destructor_of_their_parent_either() {
+    struct Parent(Option<Promise<()>>, Option<Promise<()>>, TaskSet<()>, Rc<RefCell<Vec<String>>>);
+    impl Drop for Parent {
+        fn drop(&mut self) {
+            let say = |what: String| self.3.borrow_mut().push(what);
+            say(block_on(self.0.as_mut().unwrap()).unwrap_err().to_string());
+            say(block_on(self.1.take().unwrap().cancel()).unwrap_err().to_string());
+            say(block_on(self.2.next()).unwrap().unwrap_err().to_string());
+            say(block_on(self.2.cancel_all()).unwrap_err().to_string());
+            say(format!("{}", self.2.is_empty()));
+        }
+    }
+    plain()
+        .run(async {
+            let said = Rc::new(RefCell::new(Vec::new()));
+            let says = said.clone();
+            let task = spawn(async move {
+                let mut set = TaskSet::new();
+                set.call(async || pending().await);
+                let _parent = Parent(Some(spawn(pending())), Some(call(async || pending().await)), set, says);
+                pending::<()>().await;
+            });
+            turns(3).await;
+            task.cancel().await.unwrap();
+            let ending = TaskError::Ending.to_string();
+            assert_eq!(said.take(), [&ending, &ending, &ending, &ending, "true"]);
+        })
+        .unwrap();
 }
 
 #[test]
