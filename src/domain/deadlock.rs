@@ -21,7 +21,8 @@ use crate::{
 #[non_exhaustive]
 pub enum Deadlocks {
     /// When nothing at all could wake a task. As long as a waker of any task is kept somewhere, in a
-    /// channel say, another thread may still use it.
+    /// channel say, or by a combinator within the task itself, another thread may still use it. That the
+    /// last such waker was dropped unused, while every task waits, goes unnoticed.
     #[default]
     Certain,
     /// When only code outside of the run's tasks could wake one by its waker. With this the program

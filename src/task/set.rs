@@ -25,8 +25,8 @@ use crate::{
 ///
 /// A set is its owner's: the task that spawned its first member since it was last empty. Another task
 /// that spawns into it, or collects from it, gets [`TaskError::NotAChild`]. Dropping the set cancels
-/// all its members. What it holds is proportional to the members not yet collected, however many have
-/// been. Not `Send`: it stays on its owner's domain, while its members run there or elsewhere.
+/// all its members. The memory that it holds is proportional to the most members that it has had at a
+/// time, however many it has in all. Not `Send`: it stays on its owner's domain, while its members run there or elsewhere.
 ///
 /// ```
 /// use vigie::TaskSet;

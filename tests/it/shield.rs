@@ -307,6 +307,39 @@ fn sections_and_finalisers_do_not_outlive_the_events_they_wait_for() {
 }
 
 #[test]
+fn a_failure_of_the_events_ends_the_finalisers_under_way_and_begins_none() {
+    let (broken, log) = (Shared::<bool>::default(), Log::default());
+    let (breaks, theirs) = (broken.clone(), log.clone());
+    let error = plain()
+        .events(move |_| Ok(Failing(broken.clone())))
+        .extra_domains(0)
+        .run(async move {
+            let under_way = theirs.clone();
+            let cancelled = spawn(protect(pending::<()>(), async move {
+                let _end = on_drop(|| under_way.push("ended"));
+                under_way.push("begun");
+                pending::<()>().await;
+                under_way.push("never");
+            }));
+            yield_now().await;
+            drop(cancelled);
+            turns(3).await;
+            let in_vain = async move { theirs.push("begun too late") };
+            protect(
+                async {
+                    *breaks.lock() = true;
+                    pending::<()>().await;
+                },
+                in_vain,
+            )
+            .await;
+        })
+        .unwrap_err();
+    assert_eq!(error.to_string(), "the device is gone");
+    assert_eq!(log.take(), ["begun", "ended"]);
+}
+
+#[test]
 fn a_finaliser_runs_because_of_a_cancellation_and_only_then() {
     each(|builder| {
         builder
