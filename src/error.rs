@@ -21,8 +21,8 @@ pub enum TaskError {
     /// The task was to be started outside of any task: on a thread without a runtime, after the end
     /// of the run, or from within an event's own code.
     OutsideRuntime,
-    /// The task was to be started by a task that is ending: from a destructor that its end or its
-    /// cancellation runs; or in a [scope](crate::scope) that had ended.
+    /// The task was to be started, or awaited, by a task that is ending: from a destructor that its end
+    /// or its cancellation runs; or started in a [scope](crate::scope) that had ended.
     Ending,
     /// Nothing was given to wait for.
     Empty,
@@ -36,7 +36,7 @@ impl fmt::Display for TaskError {
             Self::NoDomainAvailable => f.write_str("no domain is available for the call"),
             Self::NotAChild => f.write_str("the promise belongs to another task"),
             Self::OutsideRuntime => f.write_str("not inside a task of a running runtime"),
-            Self::Ending => f.write_str("the task or the scope that would be the parent is ending"),
+            Self::Ending => f.write_str("the task or the scope that asks for this is ending"),
             Self::Empty => f.write_str("nothing to wait for"),
         }
     }

@@ -21,8 +21,8 @@ use crate::{
 #[non_exhaustive]
 pub enum Deadlocks {
     /// When nothing at all could wake a task. As long as a waker of any task is kept somewhere, in a
-    /// channel say, another thread may still use it. (The last one may go without a word while every
-    /// domain sleeps. That is noticed as soon as one of them wakes.)
+    /// channel say, or by a combinator within the task itself, another thread may still use it. (The last
+    /// one may go unused while every task waits; that is noticed only when a domain wakes.)
     #[default]
     Certain,
     /// When only code outside of the run's tasks could wake one by its waker. With this the program

@@ -121,7 +121,7 @@ impl TaskInfo {
     }
 
     /// Was it cancelled? Then it waits for the ends of its children, or of a section that is not to be
-    /// cancelled.
+    /// cancelled, or it is a finaliser, which a cancellation does not stop.
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled
     }

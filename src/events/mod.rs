@@ -140,7 +140,9 @@ pub trait Events: Any {
     }
 }
 
-/// Events that wait for nothing by themselves: only [`SignalSender`]s resume tasks.
+/// Events that wait for nothing by themselves: only [`SignalSender`]s resume tasks. Take these from
+/// [`signal_sender`]: one that was taken from the [`Seat`] and given away does not keep a run in which
+/// every task waits from being given up.
 impl Events for () {
     fn expects_news(&self) -> bool {
         false

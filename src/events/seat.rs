@@ -25,7 +25,8 @@ impl Seat {
         self.shared.domain()
     }
 
-    /// The way to this domain from any thread.
+    /// The way to this domain from any thread, for its events: while others hold it, these have to say
+    /// that they [expect news](crate::events::Events::expects_news).
     pub fn signal_sender(&self) -> SignalSender {
         SignalSender::new(self.shared.clone())
     }

@@ -27,8 +27,9 @@ use crate::{
 /// descendants have finished, on every domain. A promise that is awaited and dropped before that
 /// cancels the task, as dropping it does at any time; the parent does not wait for that there, but
 /// will not itself finish before it. Only the parent awaits: another task gets
-/// [`TaskError::NotAChild`]. Awaiting is cancellation-safe in that nothing is lost while the promise
-/// itself lives: await `&mut promise`.
+/// [`TaskError::NotAChild`], and a destructor that runs as the parent ends, which cannot wait for a task
+/// that still runs, [`TaskError::Ending`]. Awaiting is cancellation-safe in that nothing is lost while
+/// the promise itself lives: await `&mut promise`.
 ///
 /// Not `Send`: it stays on its parent's domain. Awaited a second time after it gave its result, it
 /// says [`TaskError::Cancelled`].
@@ -156,6 +157,9 @@ impl<T> Promise<T> {
                 if node.is_finished() {
                     return Poll::Ready(Ok(()));
                 }
+                if parent.node().is_ending() {
+                    return Poll::Ready(Err(TaskError::Ending));
+                }
                 node.wait(&parent, cx.waker());
                 Poll::Pending
             }
@@ -216,7 +220,8 @@ impl<T> fmt::Debug for Promise<T> {
 /// A cancellation under way: resolves when the whole subtree of the task has finished. Dropping it
 /// changes nothing.
 ///
-/// Only the parent awaits the end: another task gets [`TaskError::NotAChild`].
+/// Only the parent awaits the end: another task gets [`TaskError::NotAChild`], and a destructor that runs
+/// as the parent ends [`TaskError::Ending`].
 #[must_use = "await it to know that the task has finished"]
 #[derive(Debug)]
 pub struct Cancel<T>(Promise<T>);

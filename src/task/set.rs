@@ -25,8 +25,9 @@ use crate::{
 ///
 /// A set is its owner's: the task that spawned its first member since it was last empty. Another task
 /// that spawns into it, or collects from it, gets [`TaskError::NotAChild`]. Dropping the set cancels
-/// all its members. What it holds is proportional to the members not yet collected, however many have
-/// been. Not `Send`: it stays on its owner's domain, while its members run there or elsewhere.
+/// all its members. The memory that it holds is proportional to the most members that it has had at a
+/// time, however many it has had in all. Not `Send`: it stays on its owner's domain, while its members
+/// run there or elsewhere.
 ///
 /// An error does not say whose it is. Where that matters, have each member spawn what may fail, and
 /// return its name with the result:
@@ -184,7 +185,8 @@ impl<T> TaskSet<T> {
     }
 
     /// Waits for the next member to finish, and takes it out; `None` if there are no members. To a task
-    /// that is not the owner, as [`try_next`](Self::try_next).
+    /// that is not the owner, as [`try_next`](Self::try_next); in a destructor that runs as the owner ends,
+    /// where nobody can wait, [`TaskError::Ending`].
     ///
     /// Cancellation-safe: dropping this future loses nothing. A success is charged to the slice
     /// ([`events::charged`](crate::events::charged)), so that collecting many that have finished starves
@@ -199,6 +201,9 @@ impl<T> TaskSet<T> {
             TryNext::Empty => Poll::Ready(None),
             TryNext::Pending => {
                 if let Some(owner) = Local::with(|local| local.current()).flatten() {
+                    if owner.node().is_ending() {
+                        return Poll::Ready(Some(Err(TaskError::Ending)));
+                    }
                     self.finished.wait(Waiter::new(&owner, cx.waker()));
                 }
                 Poll::Pending

@@ -78,7 +78,8 @@ pub async fn await_one<T>(promises: &mut Vec<Promise<T>>) -> Result<T, TaskError
 ///
 /// # Errors
 ///
-/// The error of the task that finished first, or [`TaskError::Empty`] if there are no promises.
+/// The error of the task that finished first, [`TaskError::Empty`] if there are no promises, or
+/// [`TaskError::NotAChild`], with all of them cancelled, if one is another task's.
 ///
 /// ```
 /// vigie::run(async {

@@ -12,7 +12,7 @@ use std::{
 
 use futures_lite::future::block_on;
 use vigie::{
-    PromiseState, TaskError, call,
+    Promise, PromiseState, TaskError, TaskSet, call,
     events::{self, Events, EventsError, Signals, Uid},
     protect, spawn,
     time::{sleep, timeout},
@@ -307,6 +307,39 @@ fn sections_and_finalisers_do_not_outlive_the_events_they_wait_for() {
 }
 
 #[test]
+fn a_failure_of_the_events_ends_the_finalisers_under_way_and_begins_none() {
+    let (broken, log) = (Shared::<bool>::default(), Log::default());
+    let (breaks, theirs) = (broken.clone(), log.clone());
+    let error = plain()
+        .events(move |_| Ok(Failing(broken.clone())))
+        .extra_domains(0)
+        .run(async move {
+            let under_way = theirs.clone();
+            let cancelled = spawn(protect(pending::<()>(), async move {
+                let _end = on_drop(|| under_way.push("ended"));
+                under_way.push("begun");
+                pending::<()>().await;
+                under_way.push("never");
+            }));
+            yield_now().await;
+            drop(cancelled);
+            turns(3).await;
+            let in_vain = async move { theirs.push("begun too late") };
+            protect(
+                async {
+                    *breaks.lock() = true;
+                    pending::<()>().await;
+                },
+                in_vain,
+            )
+            .await;
+        })
+        .unwrap_err();
+    assert_eq!(error.to_string(), "the device is gone");
+    assert_eq!(log.take(), ["begun", "ended"]);
+}
+
+#[test]
 fn a_finaliser_runs_because_of_a_cancellation_and_only_then() {
     each(|builder| {
         builder
@@ -547,6 +580,37 @@ fn a_destructor_starts_nothing_and_blocks_on_nothing_as_its_task_ends() {
             })
             .unwrap();
     });
+}
+
+#[test]
+fn children_do_not_block_a_destructor_of_their_parent_either() {
+    struct Parent(Option<Promise<()>>, Option<Promise<()>>, TaskSet<()>, Rc<RefCell<Vec<String>>>);
+    impl Drop for Parent {
+        fn drop(&mut self) {
+            let say = |what: String| self.3.borrow_mut().push(what);
+            say(block_on(self.0.as_mut().unwrap()).unwrap_err().to_string());
+            say(block_on(self.1.take().unwrap().cancel()).unwrap_err().to_string());
+            say(block_on(self.2.next()).unwrap().unwrap_err().to_string());
+            say(block_on(self.2.cancel_all()).unwrap_err().to_string());
+            say(format!("{}", self.2.is_empty()));
+        }
+    }
+    plain()
+        .run(async {
+            let said = Rc::new(RefCell::new(Vec::new()));
+            let says = said.clone();
+            let task = spawn(async move {
+                let mut set = TaskSet::new();
+                set.call(async || pending().await);
+                let _parent = Parent(Some(spawn(pending())), Some(call(async || pending().await)), set, says);
+                pending::<()>().await;
+            });
+            turns(3).await;
+            task.cancel().await.unwrap();
+            let ending = TaskError::Ending.to_string();
+            assert_eq!(said.take(), [&ending, &ending, &ending, &ending, "true"]);
+        })
+        .unwrap();
 }
 
 #[test]
