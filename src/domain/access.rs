@@ -66,7 +66,8 @@ pub fn signal_sender() -> Result<SignalSender, EventsError> {
 /// current slice.
 ///
 /// A slice has room for 32 such successes. After that the task is sent to the back of the queue
-/// before `poll` is called, so that a connection that is always ready does not starve the others.
+/// before `poll` is called, so that a connection that is always ready does not starve the others. An
+/// executor within a task, as `block_on` is, that goes on polling in the same slice waits for ever then.
 /// Outside of a domain nothing is charged.
 pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     let budget = Local::with(|local| local.budget());
