@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// When a run in which every task waits is given up, with
-/// [`RunError::Deadlock`](crate::RunError::Deadlock).
+/// [`RunError::Deadlock`].
 ///
 /// In either case nothing is given up while a timer runs, a source is watched, or a
 /// [`SignalSender`](crate::events::SignalSender) that came from
