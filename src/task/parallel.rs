@@ -6,7 +6,7 @@ use crate::{
     domain::{Domain, Local},
     error::TaskError,
     task::{
-        Promise,
+        Promise, await_all,
         call::{Begun, call_on_at},
         cell::spawn_at,
     },
@@ -54,10 +54,7 @@ where
             }
         };
         let promises: Vec<_> = items.into_iter().map(start).collect();
-        let mut results = Vec::with_capacity(promises.len());
-        for promise in promises {
-            results.push(promise.await);
-        }
-        results
+        // Nothing to wait for is no error here.
+        await_all(promises).await.unwrap_or_default()
     }
 }

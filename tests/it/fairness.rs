@@ -19,20 +19,7 @@ use vigie::{
     should_yield, spawn, yield_if_needed, yield_now,
 };
 
-use crate::support::{Log, Shared, each, on_drop, plain};
-
-/// A task that gives way again and again, and counts.
-fn ticker() -> (Rc<Cell<usize>>, vigie::Promise<()>) {
-    let ticks = Rc::new(Cell::new(0));
-    let own = ticks.clone();
-    let task = spawn(async move {
-        loop {
-            own.set(own.get() + 1);
-            yield_now().await;
-        }
-    });
-    (ticks, task)
-}
+use crate::support::{Log, Shared, each, on_drop, plain, ticker};
 
 #[test]
 fn tasks_that_give_way_take_turns() {

@@ -10,7 +10,7 @@ use std::{
 use futures_lite::future::{block_on, or, poll_once};
 use vigie::{Domain, Promise, PromiseState, TaskError, TaskSet, TryNext, call, spawn, yield_now};
 
-use crate::support::{Bomb, Drops, Gate, Log, MANY, Traced, each, on_drop, plain, turns, until};
+use crate::support::{Bomb, Drops, Gate, Log, MANY, Traced, each, on_drop, plain, ticker, turns, until};
 
 #[test]
 fn members_are_collected_in_the_order_of_their_ends() {
@@ -407,20 +407,13 @@ fn members_whose_results_panic_when_dropped_stop_nobody() {
 fn collecting_what_has_finished_starves_nobody() {
     plain()
         .run(async {
-            let turns_of_others = Rc::new(Cell::new(0));
-            let counted = turns_of_others.clone();
-            let other = spawn(async move {
-                loop {
-                    counted.set(counted.get() + 1);
-                    yield_now().await;
-                }
-            });
+            let (turns_of_others, other) = ticker();
             let mut set = TaskSet::new();
             for _ in 0..320 {
                 set.spawn(async {});
             }
             turns(400).await;
-            let before: i32 = turns_of_others.get();
+            let before = turns_of_others.get();
             while set.next().await.is_some() {}
             assert!(turns_of_others.get() - before >= 9, "one turn after each 32");
             other.cancel().await.unwrap();

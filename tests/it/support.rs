@@ -1,9 +1,11 @@
 //! What several topics need.
 
 use std::{
+    cell::Cell,
     env,
     future::{Future, poll_fn},
     process::Command,
+    rc::Rc,
     sync::{Arc, Mutex, MutexGuard},
     task::{Poll, Waker},
     thread,
@@ -11,7 +13,7 @@ use std::{
 };
 
 use vigie::{
-    Builder, Domain,
+    Builder, Domain, Promise,
     system::{Backend, Variant},
     time::timeout,
 };
@@ -165,6 +167,19 @@ pub(crate) async fn turns(count: usize) {
     for _ in 0..count {
         vigie::yield_now().await;
     }
+}
+
+/// A task that gives way again and again, and counts.
+pub(crate) fn ticker() -> (Rc<Cell<usize>>, Promise<()>) {
+    let ticks = Rc::new(Cell::new(0));
+    let own = ticks.clone();
+    let task = vigie::spawn(async move {
+        loop {
+            own.set(own.get() + 1);
+            vigie::yield_now().await;
+        }
+    });
+    (ticks, task)
 }
 
 /// Does `condition`, which the kernel or another thread makes true, hold before long?

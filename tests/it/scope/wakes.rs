@@ -13,7 +13,7 @@ use std::{
 use futures_lite::future::{block_on, or, poll_once};
 use vigie::{call, events, scope, spawn, time::sleep, yield_now};
 
-use crate::support::{Gate, Log, each, plain, rounds, turns, until};
+use crate::support::{Gate, Log, each, plain, rounds, ticker, turns, until};
 
 #[test]
 fn a_wake_polls_the_one_that_it_is_for() {
@@ -235,14 +235,7 @@ fn where_nothing_is_charged_a_poll_is_bounded_too() {
 fn a_scoped_task_that_gives_way_lets_the_other_tasks_run() {
     plain()
         .run(async {
-            let ticks = Rc::new(Cell::new(0));
-            let theirs = ticks.clone();
-            let neighbour = spawn(async move {
-                loop {
-                    theirs.set(theirs.get() + 1);
-                    yield_now().await;
-                }
-            });
+            let (ticks, neighbour) = ticker();
             scope(async |s| {
                 s.spawn(async {
                     for _ in 0..100 {
@@ -262,14 +255,7 @@ fn a_scoped_task_that_gives_way_lets_the_other_tasks_run() {
 fn one_that_is_always_ready_starves_neither_siblings_nor_other_tasks() {
     plain()
         .run(async {
-            let ticks = Rc::new(Cell::new(0));
-            let theirs = ticks.clone();
-            let neighbour = spawn(async move {
-                loop {
-                    theirs.set(theirs.get() + 1);
-                    yield_now().await;
-                }
-            });
+            let (ticks, neighbour) = ticker();
             scope(async |s| {
                 let greedy = s.spawn(async {
                     loop {
