@@ -8,7 +8,7 @@ if ! rustc +nightly --version >/dev/null 2>&1 || [[ ! -d $(rustc +nightly --prin
     exit 0
 fi
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
-export CARGO_TARGET_DIR=target/tsan RUSTFLAGS="-Zsanitizer=thread" VIGIE_STRESS=${VIGIE_STRESS:-0.1}
+export CARGO_TARGET_DIR=target/tsan RUSTFLAGS="-Zsanitizer=thread"
 # The fence of `domain::deadlock` is the one thing that the sanitizer does not know; nothing but a count is read
 # on its word.
 cargo +nightly build -Zbuild-std --target "$host" --all-features --examples

@@ -63,6 +63,12 @@ pub(super) struct Task {
     kind: Kind,
 }
 
+impl Task {
+    fn is_root(&self) -> bool {
+        matches!(self.kind, Kind::Future { parent: Parent::Root, .. })
+    }
+}
+
 enum Kind {
     Future {
         who: usize,
@@ -97,14 +103,16 @@ impl Domain {
     pub(super) fn own(&self) {
         let parker = &self.run.door(self.index).parker;
         while !self.over.get() {
-            if parker.take() {
-                self.read_mail();
-            }
+            self.take_mail();
             self.reap();
             self.wake_waiter();
             let next = self.queue.borrow_mut().pop_front();
             match next {
-                Some(task) => self.run_slice(&task),
+                Some(task) => {
+                    self.take_mail();
+                    self.reap();
+                    self.run_slice(&task);
+                }
                 None if self.is_dry() => {
                     parker.park(None);
                     self.read_mail();
@@ -120,10 +128,14 @@ impl Domain {
         self.queue.borrow().is_empty() && self.doomed.borrow().is_empty() && !self.over.get()
     }
 
-    fn read_mail(&self) {
-        while let Some(message) = self.run.door(self.index).inbox.next() {
-            self.receive(message);
+    fn take_mail(&self) {
+        if self.run.door(self.index).parker.take() {
+            self.read_mail();
         }
+    }
+
+    fn read_mail(&self) {
+        self.run.door(self.index).inbox.drain(8, |message| self.receive(message));
     }
 
     fn receive(&self, message: Message) {
@@ -143,6 +155,11 @@ impl Domain {
                 let link = self.tasks.borrow().get(link).cloned();
                 // STEP a call's end is its link's.
                 self.release(link.expect("a call finishes once"));
+            }
+            Message::Fatal => {
+                // STEP the main task is cancelled, and with it all others.
+                let root = self.tasks.borrow().iter().find(|task| task.is_root()).cloned();
+                root.iter().for_each(|root| self.doom(root));
             }
             Message::Stop => self.over.set(true),
         }
@@ -188,6 +205,10 @@ impl Domain {
                 }
             }
         }
+    }
+
+    fn doom_all(&self) {
+        self.tasks.borrow().iter().for_each(|task| self.doom(task));
     }
 
     fn doom_children(&self, parent: &Rc<Task>) {
@@ -300,6 +321,12 @@ impl Slice<'_> {
         } else {
             self.domain.doom(&promise.link);
         }
+    }
+
+    /// The events of the domain fail: its tasks are cancelled, and the run is to end.
+    pub(super) fn fail(&self) {
+        self.domain.doom_all();
+        self.domain.run.post(0, Message::Fatal);
     }
 
     /// A waker of this task, which ends the hold of the one before.

@@ -7,15 +7,18 @@
 )]
 #![allow(clippy::print_stdout, reason = "a model says what it explored")]
 
+mod bell;
 mod call;
 mod domain;
 mod finished;
 mod inbox;
+mod kernel;
 mod litmus;
 mod park;
 mod ready;
 mod rest;
 mod run;
+mod shutdown;
 mod subtree;
 mod suspend;
 mod tokens;

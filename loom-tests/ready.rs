@@ -38,17 +38,7 @@ impl Desk {
     }
 
     fn read_mail<const N: usize>(&self, delivered: &mut Once<N>, limit: usize) {
-        let mut letters = 0;
-        while letters < limit
-            && let Some(item) = self.ready.pop()
-        {
-            letters += 1;
-            delivered.deliver(item);
-        }
-        if letters == limit {
-            // STEP there may be more, and its token is taken.
-            self.parker.notify();
-        }
+        self.ready.drain(limit, |item| delivered.deliver(item));
     }
 }
 
@@ -74,13 +64,24 @@ fn ready_batch() {
         let desk = Desk::new();
         let (one, two) = (desk.clone(), desk.clone());
         thread::spawn(move || {
-            one.ready.push(0);
-            one.ready.push(1);
+            one.ready.push_all([0, 1]);
             // STEP notify after the last of a batch.
             one.parker.notify();
         });
         thread::spawn(move || two.ready.send(2));
         desk.own::<3>(8);
+    });
+}
+
+/// I5 for batches that are sent as such, of two threads.
+#[test]
+fn ready_send_all() {
+    check("ready_send_all", 3, || {
+        let desk = Desk::new();
+        let (one, two) = (desk.clone(), desk.clone());
+        thread::spawn(move || one.ready.send_all([0, 1]));
+        thread::spawn(move || two.ready.send_all([2, 3]));
+        desk.own::<4>(8);
     });
 }
 

@@ -7,7 +7,7 @@ use loom::thread;
 use super::{Count, check};
 use crate::{
     protocol::{Answer, Census, Inbox, Outsiders, Parker, Rest, Verdict},
-    sync::Arc,
+    sync::{Arc, AtomicU32, Ordering},
 };
 
 enum Letter {
@@ -15,6 +15,8 @@ enum Letter {
     Work(usize),
     /// A piece of work that has a thread bring another.
     Hire,
+    /// A piece of work that lends a waker to a thread, which brings another by it, and drops it.
+    Lend,
     Ask(Arc<Census<()>>),
     End,
 }
@@ -24,12 +26,26 @@ struct Shared {
     parker: Arc<Parker>,
     inbox: Inbox<Letter>,
     outsiders: Outsiders,
+    /// The wakers that are kept outside, as their `Arc` counts them.
+    lent: AtomicU32,
 }
 
 impl Shared {
     fn new() -> Self {
         let parker = Arc::new(Parker::new());
-        Self { inbox: Inbox::new(parker.clone()), parker, outsiders: Outsiders::new() }
+        Self {
+            inbox: Inbox::new(parker.clone()),
+            parker,
+            outsiders: Outsiders::new(),
+            lent: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Shared {
+    /// Relaxed, as the count of an `Arc` is read.
+    fn has_lent(&self) -> bool {
+        self.lent.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -71,6 +87,7 @@ impl Run {
                     Letter::Work(0) => {}
                     Letter::Work(more) => self.domains[1 - index].inbox.post(Letter::Work(more - 1)),
                     Letter::Hire => self.hire(index),
+                    Letter::Lend => self.lend(index),
                     Letter::Ask(census) => {
                         asks.borrow_mut().push(census);
                         continue;
@@ -84,13 +101,14 @@ impl Run {
                 self.answer(index, &census, count);
             }
             // The caller's part: no rest where news may come.
-            let rests = !own.outsiders.any();
-            if rests
-                && self.rest.enter()
-                && !self.domains.iter().any(|domain| domain.parker.is_notified())
-                && self.rest.begin()
-            {
-                self.ask_all(&Census::new(self.domains.len()));
+            let mut rests = !own.outsiders.any();
+            if rests && self.rest.enter() && !self.domains.iter().any(|domain| domain.parker.is_notified()) {
+                if own.has_lent() {
+                    self.rest.leave();
+                    rests = false;
+                } else if self.rest.begin() {
+                    self.ask_all(&Census::new(self.domains.len()));
+                }
             }
             own.parker.park(None);
             if rests {
@@ -110,9 +128,21 @@ impl Run {
         });
     }
 
+    fn lend(&self, index: usize) {
+        self.domains[index].lent.fetch_add(1, Ordering::Relaxed);
+        let run = self.clone();
+        thread::spawn(move || {
+            run.domains[index].inbox.post(Letter::Work(0));
+            // ORDERING: as the drop of an `Arc`.
+            run.domains[index].lent.fetch_sub(1, Ordering::Release);
+            // Something else wakes the domain after that.
+            run.domains[index].parker.notify();
+        });
+    }
+
     fn answer(&self, index: usize, census: &Census<()>, count: u64) {
         let own = &self.domains[index];
-        let at_rest = !own.outsiders.any();
+        let at_rest = !own.outsiders.any() && !own.has_lent();
         match census.answer(index, Answer { at_rest, count, report: () }) {
             None => {}
             Some(Verdict::Alive) => self.rest.give_up(),
@@ -161,6 +191,19 @@ fn rest_outsider() {
         let there = run.clone();
         let other = thread::spawn(move || there.live(1));
         run.domains[1].inbox.post(Letter::Hire);
+        run.live(0);
+        other.join().unwrap();
+    });
+}
+
+/// I21 and I22 with a waker that is kept outside, used, and dropped.
+#[test]
+fn rest_waker() {
+    check("rest_waker", 2, || {
+        let run = Run::new(2, 2);
+        let there = run.clone();
+        let other = thread::spawn(move || there.live(1));
+        run.domains[1].inbox.post(Letter::Lend);
         run.live(0);
         other.join().unwrap();
     });

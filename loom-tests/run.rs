@@ -50,6 +50,7 @@ pub(super) enum Message {
     Start { who: usize, call: Arc<CallCell>, caller: Parent, make: Box<dyn FnOnce() -> Body + Send> },
     Cancel(Arc<CallCell>),
     Finished(Key),
+    Fatal,
     Stop,
 }
 

@@ -3,85 +3,16 @@
 
 use std::sync::Arc;
 
-use loom::{
-    sync::{Condvar, MutexGuard},
-    thread::{self, JoinHandle},
-};
+use loom::thread::{self, JoinHandle};
 
-use super::{Once, check};
+use super::{
+    Once, check,
+    kernel::{Broken, Kernel, Poller},
+};
 use crate::{
     protocol::{Parker, Ready, Stopped, Watch, Watchman},
-    sync::{self, Mutex},
+    sync,
 };
-
-/// What a poller is a window to. It wakes whoever waits in a poller, and orders no more than a real
-/// one does: what was before an event, before the poll that finds it.
-struct Kernel {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    events: Vec<usize>,
-    /// Somebody wants whoever polls to return; the next poll does, and takes this with it.
-    woken: bool,
-    broken: bool,
-    /// How many blocking polls have begun.
-    waits: usize,
-    /// What the observer was told about its last batch.
-    found: Option<bool>,
-}
-
-impl Kernel {
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock());
-        self.changed.notify_all();
-    }
-
-    fn post(&self, event: usize) {
-        self.change(|state| state.events.push(event));
-    }
-
-    fn wake(&self) {
-        self.change(|state| state.woken = true);
-    }
-
-    fn wait_until(&self, holds: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock();
-        while !holds(&state) {
-            state = self.changed.wait(state).unwrap();
-        }
-        state
-    }
-}
-
-/// The poller is broken.
-struct Broken;
-
-/// The poller. That no two threads are in it at once is checked by the cell that the watch keeps it
-/// in.
-struct Poller(Arc<Kernel>);
-
-impl Poller {
-    fn poll(&mut self) -> Result<Vec<usize>, Broken> {
-        Self::take(&mut self.0.state.lock())
-    }
-
-    fn wait(&mut self) -> Result<Vec<usize>, Broken> {
-        self.0.change(|state| state.waits += 1);
-        let ready = |state: &State| !state.events.is_empty() || state.woken || state.broken;
-        Self::take(&mut self.0.wait_until(ready))
-    }
-
-    fn take(state: &mut State) -> Result<Vec<usize>, Broken> {
-        state.woken = false;
-        if state.broken {
-            return Err(Broken);
-        }
-        Ok(std::mem::take(&mut state.events))
-    }
-}
 
 enum News {
     Event(usize),
@@ -111,14 +42,10 @@ impl Watchman<Poller> for Keeper {
         assert!(!self.failed, "polled after the poller failed");
         let Ok(events) = poller.wait() else {
             self.failed = true;
-            self.desk.ready.push(News::Failed);
+            self.desk.ready.push_all([News::Failed]);
             return Err(Stopped);
         };
-        let any = !events.is_empty();
-        for event in events {
-            self.desk.ready.push(News::Event(event));
-        }
-        Ok(any)
+        Ok(self.desk.ready.push_all(events.into_iter().map(News::Event)))
     }
 
     fn stands_down(&mut self) -> bool {
@@ -150,7 +77,7 @@ impl Watchman<Poller> for Teller {
 
 impl Desk {
     fn new() -> Arc<Self> {
-        let kernel = Arc::new(Kernel { state: Mutex::new(State::default()), changed: Condvar::new() });
+        let kernel = Kernel::new();
         let parker = sync::Arc::new(Parker::new());
         Arc::new(Self {
             ready: Ready::new(parker.clone()),
@@ -167,12 +94,6 @@ impl Desk {
     fn observer(self: &Arc<Self>, mut keeper: impl Watchman<Poller> + 'static) -> JoinHandle<()> {
         let desk = self.clone();
         thread::spawn(move || desk.watch.observe(&mut keeper))
-    }
-
-    /// The thread in which events happen, one after the other.
-    fn kernel(&self, events: usize) {
-        let kernel = self.kernel.clone();
-        thread::spawn(move || (0..events).for_each(|event| kernel.post(event)));
     }
 
     /// The domain, until it has all `N` events.
@@ -223,7 +144,7 @@ impl Desk {
     fn serve<const N: usize>(patience: usize, busy: bool) {
         let desk = Self::new();
         let observer = desk.observer(desk.keeper(patience));
-        desk.kernel(N);
+        desk.kernel.make_events(N);
         desk.own::<N>(busy);
         desk.end(observer);
         assert!(desk.ready.pop().is_none(), "an event was delivered twice");
@@ -260,7 +181,7 @@ fn watch_mail() {
     check("watch_mail", 2, || {
         let desk = Desk::new();
         let observer = desk.observer(desk.keeper(0));
-        desk.kernel(1);
+        desk.kernel.make_events(1);
         let sender = desk.clone();
         thread::spawn(move || sender.ready.send(News::Event(1)));
         desk.own::<2>(false);
@@ -276,7 +197,7 @@ fn watch_takes_back() {
     check("watch_takes_back", 3, || {
         let desk = Desk::new();
         let observer = desk.observer(Teller(desk.keeper(0)));
-        desk.kernel(1);
+        desk.kernel.make_events(1);
         desk.watch.recall();
         desk.parker.park(None);
         let found = desk.kernel.wait_until(|state| state.found.is_some()).found;
@@ -297,7 +218,7 @@ fn watch_stop() {
     check("watch_stop", 4, || {
         let desk = Desk::new();
         let observer = desk.observer(desk.keeper(0));
-        desk.kernel(1);
+        desk.kernel.make_events(1);
         desk.watch.recall();
         desk.end(observer);
     });

@@ -7,7 +7,7 @@ use crate::{
     events::Uid,
     protocol::{Inbox, Outsiders, Parker, Ready, Rest},
     slots::Key,
-    sync::{Arc, AtomicBool, Ordering},
+    sync::Arc,
     task::{Called, Ending},
 };
 
@@ -19,7 +19,6 @@ pub(crate) struct Shared {
     pub(crate) parker: Arc<Parker>,
     pub(crate) inbox: Inbox<Message>,
     pub(crate) signals: Ready<Uid>,
-    over: AtomicBool,
     /// The senders of signals that are not the events' own.
     pub(crate) senders: Outsiders,
 }
@@ -75,20 +74,8 @@ impl Shared {
             inbox: Inbox::new(parker.clone()),
             signals: Ready::new(parker.clone()),
             parker,
-            over: AtomicBool::new(false),
             senders: Outsiders::new(),
         }
-    }
-
-    /// The domain has ended, and reads nothing any more. Relaxed: what is sent at this very moment is
-    /// lost either way.
-    pub(crate) fn set_over(&self) {
-        self.over.store(true, Ordering::Relaxed);
-    }
-
-    /// Would what is sent pile up unread?
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
     }
 
     pub(crate) fn domain(&self) -> Domain {

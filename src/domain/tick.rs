@@ -65,26 +65,12 @@ impl Local {
     /// What other threads have left, their token already taken. It wakes tasks as signals do.
     fn read_mail(&self) {
         self.signalling.set(true);
-        let mut letters = 0;
-        while letters < MAIL
-            && let Some(message) = self.shared.inbox.next()
-        {
-            letters += 1;
-            self.receive(message);
-        }
-        let mut signals = 0;
-        while signals < MAIL
-            && let Some(uid) = self.shared.signals.pop()
-        {
-            signals += 1;
+        self.shared.inbox.drain(MAIL, |message| self.receive(message));
+        self.shared.signals.drain(MAIL, |uid| {
             self.count_happening();
             shielded(|| self.signal(uid));
-        }
+        });
         self.signalling.set(false);
-        if letters == MAIL || signals == MAIL {
-            // There may be more: the token that says so was taken.
-            self.shared.parker.notify();
-        }
     }
 
     fn receive(&self, message: Message) {
@@ -271,7 +257,7 @@ impl Local {
         self.hooks.close();
         self.values.clear();
         self.finalise_into(None);
-        self.shared.set_over();
+        self.shared.parker.close();
     }
 
     fn report(&self, fatal: Fatal) {

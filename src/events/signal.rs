@@ -84,24 +84,12 @@ impl SignalSender {
     /// Resumes the task suspended on `uid`. A uid of another domain is ignored, and so is one that
     /// was signalled or cancelled before. After the end of the run nothing happens.
     pub fn send(&self, uid: Uid) {
-        if !self.shared.is_over() {
-            self.shared.signals.send(uid);
-        }
+        self.shared.signals.send(uid);
     }
 
     /// Resumes several tasks, in order, and wakes the domain once.
     pub fn send_all(&self, uids: impl IntoIterator<Item = Uid>) {
-        let mut any = false;
-        for uid in uids {
-            if self.shared.is_over() {
-                return;
-            }
-            self.shared.signals.push(uid);
-            any = true;
-        }
-        if any {
-            self.shared.parker.notify();
-        }
+        self.shared.signals.send_all(uids);
     }
 
     /// Makes the domain call `select` soon, waking it if it is parked. Returns whether it was.
@@ -171,30 +159,18 @@ impl<T> ReadySender<T> {
     /// Sends one item and wakes the domain if it is parked. After the end of the run the item is
     /// dropped.
     pub fn send(&self, item: T) {
-        if !self.domain.shared.is_over() {
-            self.ready.send(item);
-        }
+        self.ready.send(item);
     }
 
     /// Sends several items, in order, and wakes the domain once.
     pub fn send_all(&self, items: impl IntoIterator<Item = T>) {
-        if self.push_all(items) {
-            self.domain.wake();
-        }
+        self.ready.send_all(items);
     }
 
     /// Sends without waking the domain; whether there was anything. The caller has to call
     /// [`SignalSender::wake`] after the last of a batch.
     pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> bool {
-        let mut any = false;
-        for item in items {
-            if self.domain.shared.is_over() {
-                break;
-            }
-            self.ready.push(item);
-            any = true;
-        }
-        any
+        self.ready.push_all(items)
     }
 }
 

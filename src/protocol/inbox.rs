@@ -31,6 +31,11 @@ impl<M> Inbox<M> {
     pub(crate) fn next(&self) -> Option<M> {
         self.0.pop()
     }
+
+    /// The domain: takes the oldest messages, at most `limit` of them.
+    pub(crate) fn drain(&self, limit: usize, each: impl FnMut(M)) {
+        self.0.drain(limit, each);
+    }
 }
 
 /// A task's word: does a wake of it lie in the inbox?

@@ -2,6 +2,8 @@
 //! no operating system and no future, so that loom drives this very code; `README.md` beside this file
 //! holds the states, the numbered steps and the proof sketch.
 
+#[cfg(any(vigie_loom, all(unix, feature = "system")))]
+pub(crate) mod bell;
 mod call;
 mod finished;
 mod inbox;

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Instant};
 
-use crate::sync::{AtomicU32, OnceLock, Ordering, Sleeper};
+use crate::sync::{AtomicBool, AtomicU32, OnceLock, Ordering, Sleeper};
 
 /// The owner runs and has seen all news.
 const AWAKE: u32 = 0;
@@ -25,11 +25,17 @@ pub(crate) struct Parker {
     word: AtomicU32,
     sleeper: Sleeper,
     interrupt: OnceLock<Interrupt>,
+    closed: AtomicBool,
 }
 
 impl Parker {
     pub(crate) fn new() -> Self {
-        Self { word: AtomicU32::new(AWAKE), sleeper: Sleeper::new(), interrupt: OnceLock::new() }
+        Self {
+            word: AtomicU32::new(AWAKE),
+            sleeper: Sleeper::new(),
+            interrupt: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Sets how the owner is woken in a system call. Called by the owner, once, before its first
@@ -106,6 +112,17 @@ impl Parker {
     pub(crate) fn finish(&self) {
         // P4. ORDERING: acquire pairs with the release in `notify`.
         self.word.swap(AWAKE, Ordering::Acquire);
+    }
+
+    /// Owner: is about to go, and looks no more.
+    pub(crate) fn close(&self) {
+        // Relaxed: what is sent at this very moment is lost either way.
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Any thread: would news pile up, never to be read? A `false` may be stale.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 }
 

@@ -5,7 +5,8 @@ use crate::{
     sync::{Arc, Queue},
 };
 
-/// A lock-free queue bound to its owner's parker: the push comes first, the token second.
+/// A lock-free queue bound to its owner's parker: the push comes first, the token second. Once the owner
+/// has gone, what is sent is dropped.
 #[derive(Debug)]
 pub(crate) struct Ready<T> {
     queue: Queue<T>,
@@ -19,20 +20,47 @@ impl<T> Ready<T> {
 
     /// Any thread: pushes and wakes the owner if it is parked.
     pub(crate) fn send(&self, item: T) {
-        // R1, then R2: `notify` releases, and the owner's taking of the token acquires, what the push wrote.
-        self.queue.push(item);
-        self.parker.notify();
+        self.send_all([item]);
     }
 
-    /// Any thread: pushes without a word to the owner. Whoever pushes the last of a batch calls
-    /// `notify` on the owner's parker, or the owner may never look.
-    pub(crate) fn push(&self, item: T) {
-        self.queue.push(item);
+    /// Any thread: pushes a batch, and wakes the owner once.
+    pub(crate) fn send_all(&self, items: impl IntoIterator<Item = T>) {
+        // R1, then R2: `notify` releases, and the owner's taking of the token acquires, what the pushes
+        // wrote.
+        if self.push_all(items) {
+            self.parker.notify();
+        }
+    }
+
+    /// Any thread: pushes without a word to the owner; whether there was anything. Whoever pushes the last
+    /// of a batch calls `notify` on the owner's parker, or the owner may never look.
+    pub(crate) fn push_all(&self, items: impl IntoIterator<Item = T>) -> bool {
+        let mut any = false;
+        for item in items {
+            if self.parker.is_closed() {
+                break;
+            }
+            self.queue.push(item);
+            any = true;
+        }
+        any
     }
 
     /// Owner: takes the oldest item. Empty means that whatever is still to come has its token still
     /// to come.
     pub(crate) fn pop(&self) -> Option<T> {
         self.queue.pop()
+    }
+
+    /// Owner: takes the oldest items, at most `limit` of them.
+    pub(crate) fn drain(&self, limit: usize, mut each: impl FnMut(T)) {
+        for _ in 0..limit {
+            match self.pop() {
+                Some(item) => each(item),
+                None => return,
+            }
+        }
+        // R3. There may be more, and the token that says so was taken.
+        self.parker.notify();
     }
 }

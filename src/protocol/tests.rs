@@ -149,11 +149,11 @@ fn suspensions_given_up() {
         for round in 1..=rounds {
             // Given up while its signal is under way, and followed by another in the same place.
             let late = suspensions.name();
-            orders.push((2 * round, late));
+            orders.push_all([(2 * round, late)]);
             assert!(suspensions.wait(late, 0).is_pending());
             assert!(suspensions.cancel(late));
             let key = suspensions.name();
-            orders.push((2 * round + 1, key));
+            orders.push_all([(2 * round + 1, key)]);
             assert!(suspensions.wait(key, round).is_pending());
             let mut resumed = None;
             while resumed.is_none() {

@@ -6,6 +6,8 @@ use std::{
 };
 
 use super::poller::{Poller, Readiness, Registrar, Token};
+#[cfg(unix)]
+use crate::protocol::bell;
 use crate::{events::Interrupt, sync::Arc};
 
 #[cfg(unix)]
@@ -56,11 +58,10 @@ impl Pipe {
         Ok(Self { poller, registrar: registrar.clone() })
     }
 
-    /// Writes a byte. A full pipe has bytes enough.
     #[cfg(unix)]
     pub(super) fn interrupt(&self) -> Interrupt {
         let ends = self.ends.clone();
-        Box::new(move || while rustix::io::write(&ends.writer, &[1]) == Err(rustix::io::Errno::INTR) {})
+        Box::new(move || bell::ring(&*ends))
     }
 
     #[cfg(not(unix))]
@@ -85,22 +86,28 @@ impl Pipe {
         #[cfg(unix)]
         if let Some(at) = found.iter().position(|(token, _)| *token == PIPE) {
             found.swap_remove(at);
-            self.drain()?;
+            bell::silence(&*self.ends)?;
         }
         Ok(())
     }
+}
 
-    #[cfg(unix)]
-    fn drain(&self) -> io::Result<()> {
+#[cfg(unix)]
+impl bell::Pipe for Ends {
+    type Error = io::Error;
+
+    fn put(&self) -> bool {
+        rustix::io::write(&self.writer, &[1]) != Err(rustix::io::Errno::INTR)
+    }
+
+    fn take(&self) -> io::Result<bool> {
         let mut bytes = [0; 64];
-        loop {
-            match rustix::io::read(&self.ends.reader, &mut bytes) {
-                // Fewer than asked for: it is empty, and the next byte is a new edge.
-                Ok(count) if count < bytes.len() => return Ok(()),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
+        match rustix::io::read(&self.reader, &mut bytes) {
+            // Fewer than asked for: it is empty, and the next byte is a new edge.
+            Ok(count) => Ok(count == bytes.len()),
+            Err(rustix::io::Errno::INTR) => Ok(true),
+            Err(rustix::io::Errno::AGAIN) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 }

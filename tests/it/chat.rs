@@ -2,20 +2,18 @@
 
 use std::{
     env,
-    path::PathBuf,
     process::{Command, Output},
     thread,
 };
 
 use vigie::system::{Backend, Variant};
 
-/// Cargo builds the examples with the tests; this binary lies in `deps`, beside `examples`.
+/// Cargo builds the examples with the tests, into a directory somewhere above this binary's own.
 fn chat() -> Command {
     let me = env::current_exe().unwrap();
-    let mut path = PathBuf::from(me.parent().unwrap().parent().unwrap());
-    path.extend(["examples", &format!("chat{}", env::consts::EXE_SUFFIX)]);
-    assert!(path.exists(), "{}: to be built by `cargo build --examples`", path.display());
-    Command::new(path)
+    let name = format!("chat{}", env::consts::EXE_SUFFIX);
+    let path = me.ancestors().map(|dir| dir.join("examples").join(&name)).find(|path| path.is_file());
+    Command::new(path.expect("to be built by `cargo build --examples`"))
 }
 
 fn run(args: &[&str]) -> Output {

@@ -53,15 +53,30 @@ impl CrateCopy {
         for edit in edits {
             let path = self.root.join(edit.file);
             let mut text = fs::read_to_string(&path)?;
-            let places = find_all(&text, edit.find);
-            let [place] = places.as_slice() else {
-                return Err(format!("found {} times in {}: {}", places.len(), edit.file, edit.find).into());
-            };
+            let place = place(&text, edit)?;
             restored.0.push((path.clone(), text.clone()));
-            text.replace_range(place.clone(), edit.put);
+            text.replace_range(place, edit.put);
             fs::write(&path, text)?;
         }
         Ok(restored)
+    }
+
+    /// The text of a file.
+    pub(crate) fn read(&self, file: impl AsRef<Path>) -> Result<String> {
+        Ok(fs::read_to_string(self.root.join(file))?)
+    }
+
+    /// The Rust files in a directory, but not those in directories in it, by their paths in the crate.
+    pub(crate) fn sources(&self, dir: &str) -> Result<Vec<String>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(self.root.join(dir))? {
+            let name = entry?.file_name().into_string().map_err(|name| format!("{name:?} is no text"))?;
+            if name.ends_with(".rs") {
+                files.push(format!("{dir}/{name}"));
+            }
+        }
+        files.sort();
+        Ok(files)
     }
 
     /// Builds the models. The crate itself is built anew each time, so that is made quick; its
@@ -97,6 +112,14 @@ impl Drop for Restored {
         for (path, text) in self.0.iter().rev() {
             fs::write(path, text).expect("the copy can be written");
         }
+    }
+}
+
+/// Where an edit applies in the text of its file: exactly once.
+pub(crate) fn place(text: &str, edit: &Edit) -> Result<Range<usize>> {
+    match <[_; 1]>::try_from(find_all(text, edit.find)) {
+        Ok([place]) => Ok(place),
+        Err(places) => Err(format!("found {} times in {}: {}", places.len(), edit.file, edit.find).into()),
     }
 }
 

@@ -8,9 +8,12 @@
 //! `--bound` runs all mutants at the given preemption bound instead of their own; `TEXT` chooses the
 //! mutants whose name contains it.
 
+mod bell;
 mod calls;
+mod complete;
 mod crate_copy;
 mod rest;
+mod shutdown;
 mod suspend;
 mod table;
 mod tokens;
@@ -70,8 +73,9 @@ impl Options {
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse()?;
-    let mutants: Vec<_> = mutants().into_iter().filter(|mutant| options.choose(mutant)).collect();
     let copy = CrateCopy::make()?;
+    complete::check(&copy, &mutants())?;
+    let mutants: Vec<_> = mutants().into_iter().filter(|mutant| options.choose(mutant)).collect();
     let start = Instant::now();
     baseline(&copy, &mutants)?;
     println!("the models pass on the untouched copy, {:.1} s", start.elapsed().as_secs_f64());

@@ -49,8 +49,16 @@ pub(crate) fn mutants() -> Vec<Mutant> {
             outsider,
             2,
             MODEL,
+            "let at_rest = !own.outsiders.any() && !own.has_lent();",
+            "let at_rest = !own.has_lent();",
+        ),
+        mutant(
+            "caller-ignores-wakers",
+            "rest::rest_waker",
+            2,
+            MODEL,
+            "let at_rest = !own.outsiders.any() && !own.has_lent();",
             "let at_rest = !own.outsiders.any();",
-            "let at_rest = true;",
         ),
         // The domain's part.
         mutant("caller-counts-nothing", work, 2, MODEL, "count += 1;", "let _ = &mut count;"),

@@ -3,7 +3,7 @@
 //!
 //! A mutant's `bound` is the least preemption bound, from 1 on, at which the model catches it.
 
-use crate::{calls, rest, suspend, tokens};
+use crate::{bell, calls, rest, shutdown, suspend, tokens};
 
 const PARK: &str = "src/protocol/park.rs";
 const READY: &str = "src/protocol/ready.rs";
@@ -64,6 +64,8 @@ pub(crate) fn mutants() -> Vec<Mutant> {
         watch(),
         watch_callers(),
         stand_ins(),
+        bell::mutants(),
+        shutdown::mutants(),
         calls::mutants(),
         rest::mutants(),
         suspend::mutants(),
@@ -215,7 +217,7 @@ fn park() -> Vec<Mutant> {
 }
 
 fn ready() -> Vec<Mutant> {
-    const SEND: &str = "self.queue.push(item); self.parker.notify();";
+    const SEND: &str = "if self.push_all(items) { self.parker.notify(); }";
     vec![
         mutant(
             "send-notifies-first",
@@ -223,9 +225,19 @@ fn ready() -> Vec<Mutant> {
             1,
             READY,
             SEND,
-            "self.parker.notify(); self.queue.push(item);",
+            "self.parker.notify(); self.push_all(items);",
+        )
+        .also("ready::ready_send_all", 1),
+        mutant("send-no-notify", "ready::ready_two_producers", 1, READY, SEND, "self.push_all(items);")
+            .also("ready::ready_send_all", 1),
+        mutant(
+            "drain-no-notify",
+            "ready::ready_limit",
+            1,
+            READY,
+            "the token that says so was taken. self.parker.notify();",
+            "the token that says so was taken.",
         ),
-        mutant("send-no-notify", "ready::ready_two_producers", 1, READY, SEND, "self.queue.push(item);"),
         // The caller's part.
         mutant("caller-batch-no-notify", "ready::ready_batch", 1, READY_MODEL, "one.parker.notify();", ""),
         mutant(
@@ -236,15 +248,7 @@ fn ready() -> Vec<Mutant> {
             "one.parker.notify();",
             "",
         )
-        .and("one.ready.push(1);", "one.parker.notify(); one.ready.push(1);"),
-        mutant(
-            "caller-limit-no-notify",
-            "ready::ready_limit",
-            1,
-            READY_MODEL,
-            "self.parker.notify(); }",
-            "}",
-        ),
+        .and("one.ready.push_all([0, 1]);", "one.parker.notify(); one.ready.push_all([0, 1]);"),
         mutant(
             "caller-looks-before-take",
             "ready::ready_two_producers",
