@@ -5,7 +5,7 @@
     clippy::disallowed_types,
     reason = "what a model counts across its executions must be invisible to loom"
 )]
-#![allow(clippy::print_stdout, reason = "a model says what it explored")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a model says what it explored")]
 
 mod bell;
 mod call;
@@ -25,9 +25,10 @@ mod tokens;
 mod watch;
 
 use std::{
-    env,
+    cell::Cell,
+    env, panic,
     sync::{
-        Arc,
+        Arc, Once as Install,
         atomic::{AtomicUsize, Ordering},
     },
     time::Instant,
@@ -50,21 +51,38 @@ fn check(name: &str, bound: impl Into<Option<usize>>, model: impl Fn() + Send + 
         },
         Err(_) => bound.into(),
     };
-    let executions = Arc::new(AtomicUsize::new(0));
-    let counter = executions.clone();
+    tell_execution_on_panic();
+    EXECUTION.set(0);
     let mut builder = Builder::new();
     builder.preemption_bound = bound;
     let start = Instant::now();
     builder.check(move || {
-        counter.fetch_add(1, Ordering::Relaxed);
+        EXECUTION.set(EXECUTION.get() + 1);
         model();
     });
     let bound = bound.map_or("none".into(), |bound| bound.to_string());
     println!(
         "{name:<32} bound {bound:<4} {:>9} executions {:>7.2} s",
-        executions.load(Ordering::Relaxed),
+        EXECUTION.get(),
         start.elapsed().as_secs_f64(),
     );
+}
+
+thread_local! {
+    /// The execution of the model that runs on this thread: loom's own threads all live on it.
+    static EXECUTION: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whatever loom finds, it panics, and then it may abort: so this is said first.
+fn tell_execution_on_panic() {
+    static INSTALL: Install = Install::new();
+    INSTALL.call_once(|| {
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            eprintln!("in execution {}", EXECUTION.get());
+            hook(info);
+        }));
+    });
 }
 
 /// A number that loom does not see: it orders nothing and adds no step to a model.

@@ -10,6 +10,7 @@ use crate::{
 };
 
 const PROTOCOLS: &str = "src/protocol";
+const MODELS_README: &str = "loom-tests/README.md";
 /// The orderings of the protocols' own tests have no mutants.
 const TESTS: &str = "src/protocol/tests.rs";
 /// What only shows what goes wrong without a protocol, and the stand-ins that would hide it.
@@ -18,21 +19,48 @@ const LITMUS: &str = "litmus";
 /// A row of the README's tables.
 struct Row {
     invariant: String,
+    says: String,
     models: Vec<String>,
     mutants: Vec<String>,
 }
 
-/// Fails with everything that is missing.
-pub(crate) fn check(copy: &CrateCopy, mutants: &[Mutant]) -> Result<()> {
+/// The table, for `loom-tests/README.md`; fails with everything that is missing.
+pub(crate) fn check(copy: &CrateCopy, mutants: &[Mutant]) -> Result<String> {
     let rows = rows(&copy.read("src/protocol/README.md")?);
     let models = models(copy)?;
     let mut missing = check_rows(&rows, &models, mutants);
     missing.extend(check_orderings(copy, mutants)?);
     if missing.is_empty() {
-        println!("{} invariants, {} models, {} mutants: complete", rows.len(), models.len(), mutants.len());
-        return Ok(());
+        return Ok(table(&rows, &models, mutants));
     }
     Err(format!("the table is not complete:\n{}", missing.join("\n")).into())
+}
+
+/// Is the table of the models' README this one?
+pub(crate) fn compare(copy: &CrateCopy, table: &str) -> Result<()> {
+    match copy.read(MODELS_README)?.contains(table) {
+        true => Ok(()),
+        false => Err(format!("the table of {MODELS_README} is not what --table prints").into()),
+    }
+}
+
+/// The invariants in order, each with its models and mutants, and how many there are of all.
+fn table(rows: &[Row], models: &[String], mutants: &[Mutant]) -> String {
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_by_key(|row| row.invariant[1..].parse::<u32>().ok());
+    let mut table = format!(
+        "{} invariants, {} models, {} mutants:\n\n| invariant | models | mutants |\n|---|---|---|\n",
+        rows.len(),
+        models.len(),
+        mutants.len()
+    );
+    for row in rows {
+        let of_row = |model: &&String| row.models.iter().any(|named| matches(named, model));
+        let models: Vec<_> = models.iter().filter(of_row).map(String::as_str).collect();
+        let (models, mutants) = (models.join(", "), row.mutants.join(", "));
+        table.push_str(&format!("| {}: {} | {models} | {mutants} |\n", row.invariant, row.says));
+    }
+    table
 }
 
 fn check_rows(rows: &[Row], models: &[String], mutants: &[Mutant]) -> Vec<String> {
@@ -98,11 +126,11 @@ fn rows(readme: &str) -> Vec<Row> {
 
 fn row(line: &str) -> Option<Row> {
     let mut cells = line.strip_prefix("| I")?.split(" | ");
-    let (number, _) = cells.next()?.split_once(':')?;
+    let (number, says) = cells.next()?.split_once(':')?;
     let models = cells.next()?.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     let names = cells.next()?.trim_end_matches([' ', '|']).split(", ");
     let mutants = names.filter_map(|name| name.split_whitespace().next()).map(str::to_owned).collect();
-    Some(Row { invariant: format!("I{number}"), models, mutants })
+    Some(Row { invariant: format!("I{number}"), says: says.trim().to_owned(), models, mutants })
 }
 
 /// Does a name of the README, or a pattern such as `watch_*`, mean this model?

@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! vigie-mutants [--bound N] [TEXT…]
+//! vigie-mutants --table
 //! ```
 //!
-//! `--bound` runs all mutants at the given preemption bound instead of their own; `TEXT` chooses the
+//! `--table` only prints the table of `loom-tests/README.md`, which has to be there as it is printed. `--bound` runs all mutants at the given preemption bound instead of their own; `TEXT` chooses the
 //! mutants whose name contains it.
 
 mod bell;
@@ -38,8 +39,8 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What became of a mutant.
 enum Outcome {
-    /// Loom reported it, in this way.
-    Caught(&'static str),
+    /// Loom reported it, in this way, in this execution.
+    Caught(&'static str, String),
     /// The model passed.
     Survived,
     /// It proves nothing: the text was not there once, it does not compile, the model timed out or
@@ -48,16 +49,19 @@ enum Outcome {
 }
 
 struct Options {
+    table: bool,
     bound: Option<u32>,
     texts: Vec<String>,
 }
 
 impl Options {
     fn parse() -> Result<Self> {
-        let mut options = Self { bound: None, texts: Vec::new() };
+        let mut options = Self { table: false, bound: None, texts: Vec::new() };
         let mut args = env::args().skip(1);
         while let Some(arg) = args.next() {
-            if arg == "--bound" {
+            if arg == "--table" {
+                options.table = true;
+            } else if arg == "--bound" {
                 options.bound = Some(args.next().ok_or("--bound takes a number")?.parse()?);
             } else {
                 options.texts.push(arg);
@@ -74,12 +78,17 @@ impl Options {
 fn main() -> Result<ExitCode> {
     let options = Options::parse()?;
     let copy = CrateCopy::make()?;
-    complete::check(&copy, &mutants())?;
+    let table = complete::check(&copy, &mutants())?;
+    if options.table {
+        print!("{table}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    complete::compare(&copy, &table)?;
     let mutants: Vec<_> = mutants().into_iter().filter(|mutant| options.choose(mutant)).collect();
     let start = Instant::now();
     baseline(&copy, &mutants)?;
     println!("the models pass on the untouched copy, {:.1} s", start.elapsed().as_secs_f64());
-    println!("{:<30} {:<40} {:>5}  {:<9} {:>6}", "mutant", "model", "bound", "how", "s");
+    println!("{:<32} {:<36} {:>5}  {:<9} {:>9} {:>5}", "mutant", "model", "bound", "how", "execution", "s");
     let mut caught = 0;
     for mutant in &mutants {
         caught += usize::from(try_mutant(&copy, mutant, &options));
@@ -102,7 +111,9 @@ fn baseline(copy: &CrateCopy, mutants: &[Mutant]) -> Result<()> {
     for &(model, bound) in models {
         match run_model(copy, &test, model, bound, "untouched")? {
             Outcome::Survived => {}
-            Outcome::Caught(how) => return Err(format!("{model} fails on the untouched copy: {how}").into()),
+            Outcome::Caught(how, _) => {
+                return Err(format!("{model} fails on the untouched copy: {how}").into());
+            }
             Outcome::Error(error) => return Err(format!("{model} on the untouched copy: {error}").into()),
         }
     }
@@ -123,17 +134,17 @@ fn try_mutant(copy: &CrateCopy, mutant: &Mutant, options: &Options) -> bool {
             Ok((Build::Failed(error), _)) => Outcome::Error(format!("does not compile:\n{error}")),
             Err(error) => Outcome::Error(error.to_string()),
         };
-        let how = match &outcome {
-            Outcome::Caught(how) => how,
-            Outcome::Survived => "SURVIVED",
-            Outcome::Error(_) => "ERROR",
+        let (how, execution) = match &outcome {
+            Outcome::Caught(how, execution) => (*how, execution.as_str()),
+            Outcome::Survived => ("SURVIVED", ""),
+            Outcome::Error(_) => ("ERROR", ""),
         };
         let took = began.elapsed().as_secs_f64();
-        println!("{:<30} {model:<40} {bound:>5}  {how:<9} {took:>6.1}", mutant.name);
+        println!("{:<32} {model:<36} {bound:>5}  {how:<9} {execution:>9} {took:>5.1}", mutant.name);
         if let Outcome::Error(error) = &outcome {
             println!("    {error}");
         }
-        all &= matches!(outcome, Outcome::Caught(_));
+        all &= matches!(outcome, Outcome::Caught(..));
         began = Instant::now();
     }
     all
@@ -167,9 +178,15 @@ fn run_model(copy: &CrateCopy, test: &Path, model: &str, bound: u32, log: &str) 
     Ok(match (status.success(), how_caught(&output)) {
         (true, _) if output.contains("test result: ok. 1 passed") => Outcome::Survived,
         (true, _) => Outcome::Error(format!("there is no model {model}")),
-        (false, Some(how)) => Outcome::Caught(how),
+        (false, Some(how)) => Outcome::Caught(how, execution(&output)?),
         (false, None) => Outcome::Error(format!("failed, but not by loom's report, see {}", log.display())),
     })
+}
+
+/// In which execution of the model the first panic came.
+fn execution(output: &str) -> Result<String> {
+    let (_, rest) = output.split_once("in execution ").ok_or("a panic, but not of a model")?;
+    Ok(rest.lines().next().unwrap_or_default().to_owned())
 }
 
 /// How loom reported a failure: by its first panic.
