@@ -13,7 +13,7 @@ mod rest;
 mod subtree;
 mod suspend;
 #[cfg(all(test, not(vigie_loom)))]
-mod tests;
+pub(crate) mod tests;
 #[cfg(any(vigie_loom, feature = "system"))]
 mod tokens;
 #[cfg(any(vigie_loom, feature = "system"))]

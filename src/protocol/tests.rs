@@ -9,11 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Inbox, Parker, Ready, Suspensions, WakeWord};
+use super::{Answer, Census, Inbox, Parker, Ready, Rest, Suspensions, Verdict, WakeWord};
+#[cfg(feature = "system")]
+use super::{Stopped, Watch, Watchman};
 use crate::sync::{Arc, AtomicU32, AtomicU64, Ordering, Queue, Sleeper};
+#[cfg(feature = "system")]
+use crate::sync::{AtomicBool, Mutex};
 
 /// How often.
-fn rounds() -> u64 {
+pub(crate) fn rounds() -> u64 {
     let few = if cfg!(miri) { 20 } else { 2_000 };
     env::var("VIGIE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(few)
 }
@@ -173,6 +177,165 @@ fn suspensions_given_up() {
     });
 }
 
+/// What the watched poller is a window to: events, and a wish that whoever polls returns.
+#[cfg(feature = "system")]
+#[derive(Default)]
+struct Kernel {
+    events: Mutex<Vec<u64>>,
+    woken: AtomicBool,
+}
+
+/// A domain and its observer over a kernel that makes events now one by one, now in bursts: each is delivered
+/// once, and a domain that sleeps is woken for it.
+#[cfg(feature = "system")]
+#[test]
+fn watch_hands_over() {
+    struct Poller(Arc<Kernel>, Arc<Sleeper>);
+    impl Poller {
+        fn poll(&mut self) -> Vec<u64> {
+            std::mem::take(&mut *self.0.events.lock())
+        }
+        fn wait(&mut self) -> Vec<u64> {
+            let kernel = &self.0;
+            // ORDERING: acquire pairs with the release of who woke.
+            let silent = || kernel.events.lock().is_empty() && !kernel.woken.load(Ordering::Acquire);
+            self.1.sleep_while(silent, None);
+            self.poll()
+        }
+    }
+    struct Keeper<'a>(&'a Ready<u64>, u32);
+    impl Watchman<Poller> for Keeper<'_> {
+        fn harvest(&mut self, poller: &mut Poller) -> Result<bool, Stopped> {
+            Ok(self.0.push_all(poller.wait()))
+        }
+        fn stands_down(&mut self) -> bool {
+            self.1 >= 2
+        }
+        fn found(&mut self, parked: bool) {
+            self.1 = if parked { 0 } else { self.1 + 1 };
+        }
+    }
+    let rounds = rounds();
+    let (kernel, sleeper) = (Arc::new(Kernel::default()), Arc::new(Sleeper::new()));
+    let parker = Arc::new(Parker::new());
+    let ready = Ready::new(parker.clone());
+    let watch = Watch::new(Poller(kernel.clone(), sleeper.clone()), parker.clone());
+    let delivered = AtomicU64::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| watch.observe(&mut Keeper(&ready, 0)));
+        scope.spawn(|| {
+            for event in 0..rounds {
+                kernel.events.lock().push(event);
+                sleeper.wake();
+                // One by one for a while, then in bursts.
+                while event % 128 < 64 && delivered.load(Ordering::Relaxed) <= event {
+                    thread::yield_now();
+                }
+            }
+        });
+        let mut seen = vec![false; rounds as usize];
+        let mut deliver = |event: u64| {
+            assert!(!std::mem::replace(&mut seen[event as usize], true), "delivered twice");
+            delivered.fetch_add(1, Ordering::Relaxed);
+        };
+        let done = || delivered.load(Ordering::Relaxed) == rounds;
+        let mut ticks = 0_u64;
+        while !done() {
+            if parker.take() {
+                ready.drain(usize::MAX, &mut deliver);
+            }
+            ticks += 1;
+            if ticks.is_multiple_of(8) {
+                // D5.
+                watch.recall();
+            }
+            let polled = watch.harvest(Poller::poll).unwrap_or_default();
+            if !polled.is_empty() {
+                polled.into_iter().for_each(&mut deliver);
+            } else if !done() {
+                watch.recall();
+                park(&parker);
+                ready.drain(usize::MAX, &mut deliver);
+            }
+        }
+        watch.stop();
+        // ORDERING: release pairs with the acquire in `wait`.
+        kernel.woken.store(true, Ordering::Release);
+        sleeper.wake();
+    });
+    assert!(ready.pop().is_none(), "delivered twice");
+}
+
+/// Two domains that send each other work in bursts, and rest in between: no run is given up while there is
+/// work, and each that is out of work is.
+#[test]
+fn rest_is_found() {
+    enum Letter {
+        Work(u64),
+        Ask(Arc<Census<()>>),
+        End,
+    }
+    struct Shared {
+        parker: Arc<Parker>,
+        inbox: Inbox<Letter>,
+    }
+    const WORK: u64 = 8;
+    let runs = rounds() / 8;
+    for _ in 0..runs {
+        let domains = [(); 2].map(|()| {
+            let parker = Arc::new(Parker::new());
+            Shared { inbox: Inbox::new(parker.clone()), parker }
+        });
+        let (rest, done) = (Rest::new(2), AtomicU64::new(0));
+        let ask_all =
+            |census: &Arc<Census<()>>| domains.iter().for_each(|d| d.inbox.post(Letter::Ask(census.clone())));
+        let live = |index: usize| {
+            let own = &domains[index];
+            let mut count = 0;
+            loop {
+                own.parker.take();
+                let mut asked = Vec::new();
+                let mut over = false;
+                own.inbox.drain(usize::MAX, |letter| match letter {
+                    Letter::Work(more) => {
+                        count += 1;
+                        done.fetch_add(1, Ordering::Relaxed);
+                        if more > 1 {
+                            domains[1 - index].inbox.post(Letter::Work(more - 1));
+                        }
+                    }
+                    Letter::Ask(census) => asked.push(census),
+                    Letter::End => over = true,
+                });
+                if over {
+                    return;
+                }
+                for census in asked {
+                    match census.answer(index, Answer { at_rest: true, count, report: () }) {
+                        None => {}
+                        Some(Verdict::Alive) => rest.give_up(),
+                        Some(Verdict::Again(second)) => ask_all(&second),
+                        Some(Verdict::Dead(_)) => {
+                            assert_eq!(done.load(Ordering::Relaxed), WORK, "given up with work to do");
+                            domains.iter().for_each(|domain| domain.inbox.post(Letter::End));
+                        }
+                    }
+                }
+                if rest.enter() && !domains.iter().any(|domain| domain.parker.is_notified()) && rest.begin() {
+                    ask_all(&Census::new(2));
+                }
+                park(&own.parker);
+                rest.leave();
+            }
+        };
+        domains[1].inbox.post(Letter::Work(WORK));
+        thread::scope(|scope| {
+            scope.spawn(|| live(1));
+            live(0);
+        });
+    }
+}
+
 /// What the protocols are for: an owner that says by a flag that it sleeps, and looks once more whether the
 /// queue is empty, loses wake-ups. How many is the processor's affair, so this only tells.
 #[test]
@@ -214,4 +377,35 @@ fn a_flag_in_place_of_a_token_loses_wakes() {
         }
     });
     eprintln!("a flag and a look: {lost} wake-ups lost in {rounds} rounds");
+}
+
+/// The same for a sender that notifies before it pushes. The owner looks again after a millisecond.
+#[test]
+#[cfg_attr(miri, ignore = "it is broken on purpose")]
+fn a_token_before_its_item_loses_wakes() {
+    let rounds = rounds();
+    let (queue, parker, seen) = (Queue::new(), Parker::new(), AtomicU64::new(0));
+    let mut lost = 0;
+    thread::scope(|scope| {
+        let (queue, parker, seen) = (&queue, &parker, &seen);
+        scope.spawn(move || {
+            for round in 0..rounds {
+                parker.notify();
+                queue.push(round);
+                while seen.load(Ordering::Relaxed) <= round {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+        for round in 0..rounds {
+            while queue.pop().is_none() {
+                let deadline = Instant::now() + Duration::from_millis(1);
+                parker.park(Some(deadline));
+                // Nobody woke it, though there was something.
+                lost += u64::from(Instant::now() >= deadline && !queue.is_empty());
+            }
+            seen.store(round + 1, Ordering::Relaxed);
+        }
+    });
+    eprintln!("a token before its item: {lost} wake-ups lost in {rounds} rounds");
 }

@@ -111,3 +111,59 @@ impl bell::Pipe for Ends {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::thread;
+
+    use super::{super::poller, *};
+    use crate::{
+        protocol::{Parker, Ready, tests::rounds},
+        sync::{AtomicU64, Ordering},
+        system::Backend,
+    };
+
+    /// The real pipe and poller: each ring ends a sleep, now one by one, now in bursts.
+    #[test]
+    #[cfg_attr(miri, ignore = "it polls")]
+    fn each_ring_ends_a_sleep() {
+        let rounds = rounds();
+        for backend in Backend::ALL {
+            let (poller, registrar) = poller::open(*backend).unwrap();
+            let mut pipe = Pipe::new(poller, &registrar).unwrap();
+            let parker = Arc::new(Parker::new());
+            parker.set_interrupt(pipe.interrupt());
+            let (mail, read) = (Ready::new(parker.clone()), AtomicU64::new(0));
+            let mut found = Vec::new();
+            thread::scope(|scope| {
+                for sender in 0..2 {
+                    let (mail, read) = (&mail, &read);
+                    scope.spawn(move || {
+                        for round in 0..rounds {
+                            mail.send(());
+                            while sender == 0 && round % 128 < 64 && read.load(Ordering::Relaxed) <= round {
+                                thread::yield_now();
+                            }
+                        }
+                    });
+                }
+                loop {
+                    parker.take();
+                    mail.drain(usize::MAX, |()| {
+                        read.fetch_add(1, Ordering::Relaxed);
+                    });
+                    if read.load(Ordering::Relaxed) == 2 * rounds {
+                        break;
+                    }
+                    if parker.prepare() {
+                        let patience = Instant::now() + Duration::from_secs(60);
+                        pipe.poll(true, Some(patience), &mut found).unwrap();
+                        parker.finish();
+                        assert!(Instant::now() < patience, "a ring was lost");
+                    }
+                }
+            });
+            assert!(found.is_empty(), "the pipe is no source");
+        }
+    }
+}

@@ -24,7 +24,7 @@ fn call() -> Vec<Mutant> {
             1,
             INBOX,
             "pub(crate) fn post(&self, message: M) { self.0.send(message);",
-            "pub(crate) fn post(&self, message: M) { self.0.push(message);",
+            "pub(crate) fn post(&self, message: M) { self.0.push_all([message]);",
         )
         .also("subtree::subtree_chain", 1)
         .also("finished::finished_two", 1),
@@ -65,9 +65,7 @@ fn call_callers() -> Vec<Mutant> {
             "call::call_cancel_arrives",
             1,
             DOMAIN,
-            "while let Some(message) = self.run.door(self.index).inbox.next() {
-                self.receive(message);
-            }",
+            "self.run.door(self.index).inbox.drain(8, |message| self.receive(message));",
             "let mail: Vec<_> = std::iter::from_fn(|| self.run.door(self.index).inbox.next()).collect();
             mail.into_iter().rev().for_each(|message| self.receive(message));",
         ),

@@ -85,7 +85,7 @@ impl CrateCopy {
         let output = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
             .args(["test", "--profile", "loom", "--lib", "--no-run"])
             .args(["--message-format", "json-render-diagnostics"])
-            .args(["--config", "profile.loom.opt-level=1"])
+            .args(["--config", "profile.loom.opt-level=0"])
             .args(["--config", "profile.loom.incremental=true"])
             .args(["--config", "profile.loom.package.\"*\".opt-level=3"])
             .current_dir(&self.root)

@@ -43,7 +43,14 @@ pub(crate) fn mutants() -> Vec<Mutant> {
         ),
         // The outsiders.
         mutant("outsider-not-the-last", outsider, 1, REST, "*count == 0", "*count == 1"),
-        mutant("caller-outsider-no-notify", outsider, 1, MODEL, "run.domains[index].parker.notify();", ""),
+        mutant(
+            "caller-outsider-no-notify",
+            outsider,
+            1,
+            MODEL,
+            "if run.domains[index].outsiders.leave() { run.domains[index].parker.notify(); }",
+            "let _ = run.domains[index].outsiders.leave();",
+        ),
         mutant(
             "caller-ignores-outsiders",
             outsider,
@@ -67,9 +74,10 @@ pub(crate) fn mutants() -> Vec<Mutant> {
             work,
             1,
             MODEL,
-            "&& !self.domains.iter().any(|domain| domain.parker.is_notified()) && self.rest.begin()",
-            "&& self.rest.begin() && (!self.domains.iter().any(|domain| domain.parker.is_notified()) || { self.rest.give_up(); false })",
-        ),
+            "&& !self.domains.iter().any(|domain| domain.parker.is_notified()) {",
+            "&& self.rest.begin() && (!self.domains.iter().any(|domain| domain.parker.is_notified()) || { self.rest.give_up(); false }) {",
+        )
+        .and("} else if self.rest.begin() {", "} else {"),
         mutant(
             "caller-gives-up-nothing",
             work,
