@@ -10,4 +10,4 @@ fi
 export CARGO_TARGET_DIR=target/miri
 seeds=${1:-16}
 MIRIFLAGS="-Zmiri-many-seeds=0..$seeds -Zmiri-disable-isolation" \
-    cargo +nightly miri test --lib --no-default-features
+    cargo +nightly miri test --lib -- protocol:: slots::
