@@ -27,8 +27,16 @@ struct State {
     /// The pipe is no longer empty, and nobody has been told.
     edge: bool,
     event: bool,
-    /// So many writes are interrupted.
-    hiccups: usize,
+    /// So many writes are interrupted, and as many reads.
+    hiccups: [usize; 2],
+}
+
+impl State {
+    fn hiccup(&mut self, of: usize) -> bool {
+        let any = self.hiccups[of] > 0;
+        self.hiccups[of] = self.hiccups[of].saturating_sub(1);
+        any
+    }
 }
 
 /// The bytes that the pipe holds at most.
@@ -39,8 +47,7 @@ impl Pipe for Kernel {
 
     fn put(&self) -> bool {
         let mut state = self.state.lock();
-        if state.hiccups > 0 {
-            state.hiccups -= 1;
+        if state.hiccup(0) {
             return false;
         }
         if state.bytes == 0 {
@@ -54,6 +61,9 @@ impl Pipe for Kernel {
     /// Reads one byte at once.
     fn take(&self) -> Result<bool, Infallible> {
         let mut state = self.state.lock();
+        if state.hiccup(1) {
+            return Ok(true);
+        }
         let any = state.bytes > 0;
         state.bytes = state.bytes.saturating_sub(1);
         Ok(any)
@@ -94,7 +104,7 @@ pub(super) struct Desk<T> {
 
 impl<T> Desk<T> {
     pub(super) fn new(hiccups: usize) -> Arc<Self> {
-        let state = State { hiccups, ..State::default() };
+        let state = State { hiccups: [hiccups; 2], ..State::default() };
         let kernel = Arc::new(Kernel { state: Mutex::new(state), changed: Condvar::new() });
         let parker = sync::Arc::new(Parker::new());
         let ringing = kernel.clone();
@@ -132,11 +142,11 @@ fn own(desk: &Desk<()>, mail: usize) {
     });
 }
 
-/// I28: several rings for one sleep, one of them tried twice.
+/// I28: several rings for one sleep, beside signals that interrupt reads and writes.
 #[test]
 fn bell_two_notifiers() {
     check("bell_two_notifiers", 5, || {
-        let desk = Desk::new(1);
+        let desk = Desk::new(2);
         for _ in 0..2 {
             let desk = desk.clone();
             thread::spawn(move || desk.mail.send(()));

@@ -166,8 +166,19 @@ impl Domain {
     }
 
     pub(super) fn start(&self, who: usize, call: Option<Arc<CallCell>>, parent: Parent, body: Body) -> Key {
+        self.start_under(None, who, call, parent, body)
+    }
+
+    fn start_under(
+        &self,
+        of: Option<Rc<Task>>,
+        who: usize,
+        call: Option<Arc<CallCell>>,
+        parent: Parent,
+        body: Body,
+    ) -> Key {
         let (body, result) = (RefCell::new(Some(body)), RefCell::default());
-        let task = self.insert(None, Kind::Future { who, body, result, call, parent });
+        let task = self.insert(of, Kind::Future { who, body, result, call, parent });
         self.queue.borrow_mut().push_back(task.clone());
         task.key
     }
@@ -282,6 +293,7 @@ impl Subtree for Domain {
                 // C5.
                 self.run.post(*domain, Message::Finished(*link));
             }
+            Kind::Future { parent: Parent::Here, .. } => {}
             Kind::Future { parent: Parent::Root, .. } => {
                 self.run.assert_all_have_ended();
                 self.over.set(true);
@@ -298,13 +310,19 @@ pub(super) struct Slice<'a> {
 }
 
 impl Slice<'_> {
+    /// Starts a child on this domain, which nobody awaits.
+    pub(super) fn spawn(&self, body: Body) {
+        let who = self.domain.run.next();
+        self.domain.start_under(Some(self.task.clone()), who, None, Parent::Here, body);
+    }
+
     pub(super) fn call(
         &self,
         target: usize,
         set: Option<(Rc<Finished<Waker>>, usize)>,
         make: impl FnOnce() -> Body + Send + 'static,
     ) -> Promise {
-        let call = Arc::new(CallCell::new());
+        let call = self.domain.run.make_call();
         let kind = Kind::Link { target, call: call.clone(), set };
         let link = self.domain.insert(Some(self.task.clone()), kind);
         let caller = Parent::Caller { domain: self.domain.index, link: link.key };

@@ -77,6 +77,18 @@ fn finished_two() {
     });
 }
 
+/// I20 for three that have finished before the collector looks: a matter of one thread.
+#[test]
+fn finished_order() {
+    check("finished_order", None, || {
+        let set = Finished::<Waker>::new();
+        for member in [2, 0, 1] {
+            assert!(set.push(member).is_none(), "nobody waits");
+        }
+        assert_eq!([set.pop(), set.pop(), set.pop(), set.pop()], [Some(2), Some(0), Some(1), None]);
+    });
+}
+
 /// I20 for a collector that is woken by something else too, and waits again, with another waker.
 #[test]
 fn finished_woken_beside() {

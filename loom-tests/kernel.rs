@@ -44,7 +44,7 @@ impl Kernel {
         self.changed.notify_all();
     }
 
-    fn post(&self, event: usize) {
+    pub(super) fn post(&self, event: usize) {
         self.change(|state| state.events.push(event));
     }
 

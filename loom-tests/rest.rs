@@ -85,7 +85,9 @@ impl Run {
             while let Some(letter) = own.inbox.next() {
                 match letter {
                     Letter::Work(0) => {}
-                    Letter::Work(more) => self.domains[1 - index].inbox.post(Letter::Work(more - 1)),
+                    Letter::Work(more) => {
+                        self.domains[(index + 1) % self.domains.len()].inbox.post(Letter::Work(more - 1))
+                    }
                     Letter::Hire => self.hire(index),
                     Letter::Lend => self.lend(index),
                     Letter::Ask(census) => {
@@ -206,5 +208,15 @@ fn rest_waker() {
         run.domains[1].inbox.post(Letter::Lend);
         run.live(0);
         other.join().unwrap();
+    });
+}
+
+/// I21 and I22 for a run of one domain, with an outsider.
+#[test]
+fn rest_alone() {
+    check("rest_alone", None, || {
+        let run = Run::new(1, 2);
+        run.domains[0].inbox.post(Letter::Hire);
+        run.live(0);
     });
 }

@@ -24,6 +24,19 @@ fn subtree_chain() {
     });
 }
 
+/// I19 for a chain of tasks of one domain, whose futures are gone when the last one's call ends.
+#[test]
+fn subtree_deep() {
+    check("subtree_deep", 4, || {
+        Run::play(
+            1,
+            returns(|slice| {
+                slice.spawn(returns(|slice| slice.spawn(returns(|slice| call_leaf(slice, 1)))));
+            }),
+        );
+    });
+}
+
 /// I19 for a chain that comes back to a domain on which an ancestor waits.
 #[test]
 fn subtree_back() {

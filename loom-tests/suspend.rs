@@ -140,3 +140,19 @@ fn suspend_two_tasks() {
         domain.receive(two, 2);
     });
 }
+
+/// I23 for a task that is polled again before its signal, and then waits under another name: that one is
+/// resumed.
+#[test]
+fn suspend_waits_again() {
+    check("suspend_waits_again", None, || {
+        let desk = Desk::<1>::new();
+        let mut domain = Domain::new(&desk);
+        let key = domain.suspensions.name();
+        desk.signaller(0, &[key]);
+        if domain.suspensions.wait(key, 0).is_pending() {
+            domain.receive(key, 1);
+        }
+        assert!(desk.is_published(0) && !domain.resumed.contains(&0), "resumed under its former name");
+    });
+}

@@ -190,6 +190,22 @@ fn watch_mail() {
     });
 }
 
+/// I11 for a poll that ends for nothing, beside an observer that would stand down.
+#[test]
+fn watch_vain() {
+    check("watch_vain", 3, || {
+        let desk = Desk::new();
+        let observer = desk.observer(desk.keeper(0));
+        let kernel = desk.kernel.clone();
+        thread::spawn(move || {
+            kernel.wake();
+            kernel.post(0);
+        });
+        desk.own::<1>(false);
+        desk.end(observer);
+    });
+}
+
 /// I13: an observer that stands down stays in the poller if it finds the domain parked, and only then;
 /// as long as the domain leaves the watch alone.
 #[test]

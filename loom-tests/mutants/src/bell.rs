@@ -11,9 +11,11 @@ pub(crate) fn mutants() -> Vec<Mutant> {
     vec![
         // B1.
         mutant("ring-left-out", two, 1, BELL, "while !pipe.put() {}", "let _ = pipe;"),
+        mutant("ring-twice", two, 1, BELL, "while !pipe.put() {}", "if !pipe.put() { pipe.put(); }"),
         mutant("ring-once", two, 1, BELL, "while !pipe.put() {}", "pipe.put();"),
         // B3.
         mutant("silence-left-out", two, 1, BELL, "while pipe.take()? {} Ok(())", "let _ = pipe; Ok(())"),
+        mutant("silence-twice", two, 1, BELL, "while pipe.take()? {}", "if pipe.take()? { pipe.take()?; }"),
         mutant("silence-once", event, 2, BELL, "while pipe.take()? {}", "pipe.take()?;"),
         // The caller's part.
         mutant(

@@ -54,6 +54,18 @@ fn call() -> Vec<Mutant> {
             "*self.result.lock() = Some(result);",
             "drop(result);",
         ),
+        // C6, by a caller that has cancelled.
+        mutant(
+            "take-leaves-cancelled-result",
+            "call::call_cancelled_late",
+            2,
+            CALL,
+            "self.result.lock().take()",
+            "if self.cancelled.get().is_some() { return None; } self.result.lock().take()",
+        )
+        .and("task: OnceLock<K>,", "task: OnceLock<K>, cancelled: std::sync::OnceLock<()>,")
+        .and("Self { task: OnceLock::new(),", "Self { cancelled: Default::default(), task: OnceLock::new(),")
+        .and("self.task.get().copied()", "let _ = self.cancelled.set(()); self.task.get().copied()"),
     ]
 }
 
@@ -145,6 +157,14 @@ fn subtree() -> Vec<Mutant> {
         mutant("release-before-last", "subtree::subtree_chain", 1, SUBTREE, RELEASE, "self.0.get() <= 1")
             .also("subtree::subtree_fan", 1)
             .also("finished::finished_two", 1),
+        mutant(
+            "release-stops-at-grandparent",
+            "subtree::subtree_deep",
+            1,
+            SUBTREE,
+            "while self.pending(&task).release() {",
+            "for _ in 0..2 { if !self.pending(&task).release() { return; }",
+        ),
         mutant(
             "release-counts-nothing",
             "subtree::subtree_chain",
@@ -263,6 +283,14 @@ fn finished() -> Vec<Mutant> {
             FINISHED,
             POP,
             "self.order.borrow_mut().pop_back()",
+        ),
+        mutant(
+            "pop-reorders",
+            "finished::finished_order",
+            1,
+            FINISHED,
+            POP,
+            "self.order.borrow_mut().swap_remove_back(0)",
         ),
         mutant(
             "pop-leaves-member",

@@ -29,6 +29,17 @@ pub(crate) fn mutants() -> Vec<Mutant> {
             "if matches!(suspension, Suspension::Signalled) {",
             "if false {",
         ),
+        mutant(
+            "wait-keeps-first-waiter",
+            "suspend::suspend_waits_again",
+            1,
+            SUSPEND,
+            "let before = mem::replace(suspension, Suspension::Waiting(waiter));",
+            "let before = match suspension {
+                Suspension::Waiting(_) => Suspension::Waiting(waiter),
+                _ => mem::replace(suspension, Suspension::Waiting(waiter)),
+            };",
+        ),
         mutant("wait-keeps-signal", twice, 1, SUSPEND, "suspensions.remove(key);", ""),
         mutant(
             "wait-forgets-waiter",

@@ -371,6 +371,14 @@ fn watch() -> Vec<Mutant> {
         ),
         // O3.
         mutant(
+            "free-for-nothing",
+            "watch::watch_vain",
+            1,
+            WATCH,
+            "if !ready { continue; }",
+            "if !ready { if watchman.stands_down() && self.give_up() { return; } continue; }",
+        ),
+        mutant(
             "free-after-notify",
             "watch::watch_stands_down",
             3,
