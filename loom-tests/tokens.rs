@@ -66,12 +66,12 @@ fn token_late() {
         let desk = std::sync::Arc::new((Desk::new(), AtomicU32::new(0)));
         let (here, data) = &*desk;
         let mut sources = Tokens::new();
-        let late = sources.insert(false);
+        let late = sources.insert(false).unwrap();
         let there = desk.clone();
         thread::spawn(move || there.0.news.send(News::Ready(late)));
         here.look(&mut sources);
         assert!(sources.remove(late).is_some());
-        let next = sources.insert(false);
+        let next = sources.insert(false).unwrap();
         assert!(sources.remove(late).is_none(), "told twice to go");
         let there = desk.clone();
         thread::spawn(move || {
@@ -132,7 +132,7 @@ fn token_moves() {
             descriptor: Descriptor { state: Mutex::new((false, None)) },
         });
         let mut sources = Tokens::new();
-        let token = sources.insert(false);
+        let token = sources.insert(false).unwrap();
         moving.register(0, token);
         let kernel = moving.clone();
         thread::spawn(move || kernel.data_comes());
@@ -143,7 +143,7 @@ fn token_moves() {
             there.deregister();
             there.desks[0].news.send(News::Gone(token));
             let mut sources = Tokens::new();
-            let token = sources.insert(false);
+            let token = sources.insert(false).unwrap();
             there.register(1, token);
             there.desks[1].wait_until_ready(&mut sources, token);
         });
@@ -151,7 +151,7 @@ fn token_moves() {
         while !moving.desks[0].look(&mut sources) {
             moving.desks[0].parker.park(None);
         }
-        let next = sources.insert(false);
+        let next = sources.insert(false).unwrap();
         other.join().unwrap();
         moving.desks[0].look(&mut sources);
         assert_eq!(sources.get_mut(next), Some(&mut false), "readiness of the one before");

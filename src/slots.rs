@@ -88,6 +88,17 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "many serials, and slow")]
+    fn serials_of_several_threads_differ() {
+        // Each begins with serials of its own.
+        let claim = || (0..20_000).map(|_| Slots::new().insert_with(|_| ()).serial).collect::<Vec<_>>();
+        let threads = [(); 4].map(|()| std::thread::spawn(claim));
+        let mut serials: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        serials.sort_unstable();
+        assert!(serials.is_sorted_by(|one, next| one < next), "claimed twice");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "many serials, and slow")]
     fn serials_ascend_and_are_shared_with_nobody() {
         let mut slots = [Slots::new(), Slots::new()];
         let mut seen = std::collections::BTreeSet::new();

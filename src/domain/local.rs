@@ -68,6 +68,8 @@ pub(crate) struct Local {
 
     /// Is what wakes tasks now news from outside of the domain?
     pub(super) signalling: Cell<bool>,
+    /// Has the token of news been taken that the next `select` will find?
+    pub(super) unseen: Cell<bool>,
     /// Operations that the current slice may still have succeed at once.
     pub(crate) budget: Cell<u32>,
     /// How often `should_yield` was asked since the domain last ran dry.
@@ -132,6 +134,7 @@ impl Local {
             events: RefCell::new(events),
             interrupt: RefCell::new(interrupt),
             signalling: Cell::new(false),
+            unseen: Cell::new(false),
             budget: Cell::new(0),
             asked: Cell::new(0),
             busy_ticks: Cell::new(0),

@@ -55,11 +55,13 @@ impl Local {
         }
     }
 
-    /// One load where there is none.
-    fn take_mail(&self) {
-        if self.shared.parker.take() {
+    /// Reads what there is; one load where there is nothing.
+    fn take_mail(&self) -> bool {
+        let any = self.shared.parker.take();
+        if any {
             self.read_mail();
         }
+        any
     }
 
     /// What other threads have left, their token already taken. It wakes tasks as signals do.
@@ -172,6 +174,7 @@ impl Local {
     }
 
     fn select_once(&self, block: bool) {
+        self.unseen.set(false);
         let cancelled = self.cancelled.take();
         let mut signals = Signals::default();
         self.signalling.set(true);
@@ -197,7 +200,7 @@ impl Local {
     /// Does news wait that a running task should give way to?
     pub(crate) fn should_yield(&self) -> bool {
         // What is in the queue already may have come with the last mail.
-        if self.shared.parker.is_notified() || self.queue.borrow().signalled() > 0 {
+        if self.shared.parker.is_notified() || self.unseen.get() || self.queue.borrow().signalled() > 0 {
             return true;
         }
         let asked = self.asked.get().wrapping_add(1);
@@ -300,7 +303,10 @@ impl Local {
     fn run_slice(&self, task: Option<Rc<dyn Task>>) {
         let Some(task) = task else { return };
         // A cancellation from another domain waits for the slice before this one, and for no more.
-        self.take_mail();
+        if self.take_mail() {
+            // What the token stood for may be the events' affair.
+            self.unseen.set(true);
+        }
         // Whoever was doomed takes no further step, though the news that doomed it also woke it.
         self.reap();
         let node = task.node();

@@ -1,4 +1,4 @@
-//! The protocols between threads: four lock-free ones, and what is built on their messages. They know
+//! The protocols between threads: five lock-free ones, and what is built on their messages. They know
 //! no operating system and no future, so that loom drives this very code; `README.md` beside this file
 //! holds the states, the numbered steps and the proof sketch.
 

@@ -26,9 +26,10 @@ impl<T> Ready<T> {
     /// Any thread: pushes a batch, and wakes the owner once.
     pub(crate) fn send_all(&self, items: impl IntoIterator<Item = T>) {
         // R1, then R2: `notify` releases, and the owner's taking of the token acquires, what the pushes
-        // wrote.
-        if self.push_all(items) {
-            self.parker.notify();
+        // wrote. R2 also if `items` panics halfway.
+        let mut batch = Batch { parker: &self.parker, any: false };
+        for item in items {
+            batch.any |= self.push(item);
         }
     }
 
@@ -37,13 +38,18 @@ impl<T> Ready<T> {
     pub(crate) fn push_all(&self, items: impl IntoIterator<Item = T>) -> bool {
         let mut any = false;
         for item in items {
-            if self.parker.is_closed() {
-                break;
-            }
-            self.queue.push(item);
-            any = true;
+            any |= self.push(item);
         }
         any
+    }
+
+    /// R1, unless nobody would read it.
+    fn push(&self, item: T) -> bool {
+        let open = !self.parker.is_closed();
+        if open {
+            self.queue.push(item);
+        }
+        open
     }
 
     /// Owner: takes the oldest item. Empty means that whatever is still to come has its token still
@@ -62,5 +68,20 @@ impl<T> Ready<T> {
         }
         // R3. There may be more, and the token that says so was taken.
         self.parker.notify();
+    }
+}
+
+/// What was pushed since it was begun, to be notified of at its end.
+struct Batch<'a> {
+    parker: &'a Parker,
+    any: bool,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if self.any {
+            // R2.
+            self.parker.notify();
+        }
     }
 }

@@ -61,7 +61,7 @@ impl<W> Suspensions<W> {
         }
     }
 
-    /// U4. Gives it up; `false` if its signal was received.
+    /// U4. Gives it up; `false` if its signal was used up already.
     pub(crate) fn cancel(&self, key: Key) -> bool {
         let removed = self.0.borrow_mut().remove(key);
         removed.is_some()

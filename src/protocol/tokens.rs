@@ -20,13 +20,17 @@ impl<T> Tokens<T> {
         Self { slab: Slab::new(), generation: 0 }
     }
 
-    /// T1. A new source: the token by which the poller is to call it.
-    pub(crate) fn insert(&mut self, value: T) -> usize {
+    /// T1. A new source: the token by which the poller is to call it; none if there are as many as there are
+    /// places in a token.
+    pub(crate) fn insert(&mut self, value: T) -> Option<usize> {
         let vacant = self.slab.vacant_entry();
+        if vacant.key() >> HALF != 0 {
+            return None;
+        }
         self.generation = self.generation.wrapping_add(1) & ((1 << (HALF - 1)) - 1);
         let token = vacant.key() | self.generation << HALF;
         vacant.insert((token, value));
-        token
+        Some(token)
     }
 
     /// T2. The source that the poller means, if it is still there.

@@ -153,7 +153,8 @@ impl System {
         if let Mode::Observer(observer) = &mut self.mode {
             observer.start()?;
         }
-        let token = self.sources.insert();
+        let token =
+            self.sources.insert().ok_or_else(|| io::Error::other("too many sources of one domain"))?;
         match self.registrar.add(fd, token) {
             Ok(()) => Ok(token),
             Err(error) => {

@@ -3,6 +3,7 @@
 
 use std::{
     fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -207,7 +208,9 @@ struct Keeper {
 
 impl Watchman<Box<dyn Poller>> for Keeper {
     fn harvest(&mut self, poller: &mut Box<dyn Poller>) -> Result<bool, Stopped> {
-        if let Err(error) = poller.poll(None, &mut self.polled) {
+        // A panic here would be heard of only at the end of a domain that may wait for ever.
+        let polled = catch_unwind(AssertUnwindSafe(|| poller.poll(None, &mut self.polled)));
+        if let Err(error) = polled.unwrap_or_else(|_| Err(io::Error::other("the poller panicked"))) {
             self.news.push_all([News::Failed(error)]);
             return Err(Stopped);
         }

@@ -250,10 +250,12 @@ impl Sources {
         self.turn += 1;
     }
 
-    pub(super) fn insert(&mut self) -> Token {
+    /// None if there are as many as tokens can tell apart.
+    pub(super) fn insert(&mut self) -> Option<Token> {
         // What it is ready for is unknown, and the poller will tell: nothing is taken for granted.
         let ready = Readiness::READ.with(Readiness::WRITE, true);
-        Token(self.entries.insert(Entry { ready, read: Waiters::default(), write: Waiters::default() }))
+        let entry = Entry { ready, read: Waiters::default(), write: Waiters::default() };
+        self.entries.insert(entry).map(Token)
     }
 
     fn entry(&mut self, token: Token) -> Option<&mut Entry> {

@@ -15,7 +15,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use vigie::{
     Builder, call,
     events::{self, Events, SignalSender, Signals, Uid, charged},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     should_yield, spawn, yield_if_needed, yield_now,
 };
 
@@ -438,6 +438,37 @@ fn should_yield_says_that_a_signal_waits() {
                 thread.join().unwrap();
                 waiting.await.unwrap();
                 ready.await.unwrap();
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn should_yield_says_that_a_source_became_ready_before_the_slice() {
+    each(|builder| {
+        builder
+            .quanta(64)
+            .run(async {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let reading = spawn(async move { stream.read_exact(&mut [0]).await });
+                yield_now().await;
+                // Two slices of one tick: news comes in the first, and the second has to hear of it.
+                let first = spawn(async move {
+                    std::io::Write::write_all(&mut peer, &[1]).unwrap();
+                    while !should_yield() {
+                        std::hint::spin_loop();
+                    }
+                });
+                let second = spawn(async {
+                    while !should_yield() {
+                        std::hint::spin_loop();
+                    }
+                });
+                first.await.unwrap();
+                second.await.unwrap();
+                reading.await.unwrap().unwrap();
             })
             .unwrap();
     });

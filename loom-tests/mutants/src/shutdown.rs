@@ -12,7 +12,14 @@ pub(crate) fn mutants() -> Vec<Mutant> {
     let failure = "shutdown::shutdown_after_failure";
     vec![
         mutant("close-left-out", strangers, 1, PARK, "self.closed.store(true, Ordering::Relaxed);", ""),
-        mutant("send-past-close", strangers, 1, READY, "if self.parker.is_closed() { break; }", ""),
+        mutant(
+            "send-past-close",
+            strangers,
+            1,
+            READY,
+            "let open = !self.parker.is_closed();",
+            "let open = true;",
+        ),
         // The caller's part.
         mutant(
             "caller-closes-early",

@@ -217,18 +217,12 @@ fn park() -> Vec<Mutant> {
 }
 
 fn ready() -> Vec<Mutant> {
-    const SEND: &str = "if self.push_all(items) { self.parker.notify(); }";
+    const SEND: &str = "// R2. self.parker.notify();";
     vec![
-        mutant(
-            "send-notifies-first",
-            "ready::ready_two_producers",
-            1,
-            READY,
-            SEND,
-            "self.parker.notify(); self.push_all(items);",
-        )
-        .also("ready::ready_send_all", 1),
-        mutant("send-no-notify", "ready::ready_two_producers", 1, READY, SEND, "self.push_all(items);")
+        mutant("send-notifies-first", "ready::ready_two_producers", 1, READY, SEND, "")
+            .and("for item in items { batch", "self.parker.notify(); for item in items { batch")
+            .also("ready::ready_send_all", 1),
+        mutant("send-no-notify", "ready::ready_two_producers", 1, READY, SEND, "")
             .also("ready::ready_send_all", 1),
         mutant(
             "drain-no-notify",
