@@ -52,3 +52,8 @@ impl Gather {
         self.outcome
     }
 }
+
+/// As in "1 connection" and "16 connections".
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

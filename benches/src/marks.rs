@@ -26,7 +26,7 @@ enum Test {
     Peers(fn(&str) -> bool),
     /// At least as good as this.
     Limit(f64),
-    /// The worst of the figures is at most this much worse than the best of them.
+    /// Each at most this much more than the least of them.
     Within(f64),
     /// For each of many at most as much more than for each of few as their logarithms differ.
     Growth,
@@ -46,6 +46,8 @@ pub struct Verdict {
     pub better: Better,
     /// Nothing to reach.
     pub shown: bool,
+    /// Where it is measured by another's figure: their repetitions overlap, so that this may be chance.
+    pub close: bool,
 }
 
 impl Verdict {
@@ -57,10 +59,11 @@ impl Verdict {
             }
     }
 
-    /// How much of the mark was reached: 1 is just so, more is better.
+    /// How much of the mark was reached: 1 is just so, more is better, and below nothing all is.
     pub fn reach(&self) -> f64 {
         match self.better {
             _ if self.value == self.bound => 1.0,
+            Better::Lower if self.value <= 0.0 => f64::INFINITY,
             Better::Lower => self.bound / self.value,
             Better::Higher => self.value / self.bound,
         }
@@ -80,38 +83,32 @@ impl Mark {
             let same = figures.iter().filter(|other| other.row == figure.row && other.what == figure.what);
             same.filter(move |other| who(&other.who)).filter(|other| !other.values.is_empty())
         };
-        let (bound, by) = match self.test {
-            Test::Limit(bound) => (bound, "the mark".to_owned()),
-            Test::Of(who, factor) => {
-                let other = figures
-                    .iter()
-                    .find(|other| other.row == figure.row && other.what == figure.what && other.who == who)?;
-                let by = if factor == 1.0 { who.to_owned() } else { format!("{factor} of {who}") };
-                (other.median() * factor, by)
-            }
+        let same = |who: &str| others(every).find(|other| other.who == who);
+        // Whose figure it is measured by, and how much of that is the bound.
+        let (measure, factor, by) = match self.test {
+            Test::Limit(_) => (None, 1.0, "the mark".to_owned()),
+            Test::Of(who, 1.0) => (Some(same(who)?), 1.0, who.to_owned()),
+            Test::Of(who, factor) => (Some(same(who)?), factor, format!("{factor} of {who}")),
             Test::Peers(peers) => {
                 let best = best(figure.better, others(peers))?;
-                (best.median(), best.who.clone())
+                (Some(best), 1.0, best.who.clone())
             }
             Test::Within(factor) => {
                 let best = best(figure.better, own.iter().copied())?;
-                let bound = match figure.better {
-                    Better::Lower => best.median() * factor,
-                    Better::Higher => best.median() / factor,
-                };
-                (bound, format!("within {factor} of {}", best.what))
+                (Some(best), factor, format!("within {factor} of \"{}\"", best.what))
             }
             Test::Growth => {
                 let (many, _) = sleepers(&figure.what)?;
-                let few = own.iter().copied().filter(|other| grows(&other.what, &figure.what));
-                let few = few.min_by(|a, b| a.what.len().cmp(&b.what.len()))?;
+                let fewer = own.iter().copied().filter(|other| grows(&other.what, &figure.what));
+                let few = fewer.min_by_key(|other| other.what.len())?;
                 let (count, _) = sleepers(&few.what)?;
-                (few.median() * many.ln() / count.ln(), format!("n log n from {count}"))
+                (Some(few), many.ln() / count.ln(), format!("n log n from {count}"))
             }
-            Test::Shown => {
-                let pipe = others(|who| who == "pipe").next();
-                (pipe.map_or(f64::NAN, Figure::median), "pipe".to_owned())
-            }
+            Test::Shown => (same("pipe"), 1.0, "pipe".to_owned()),
+        };
+        let bound = match (&self.test, measure) {
+            (Test::Limit(bound), _) => *bound,
+            (_, measure) => measure.map_or(f64::NAN, |measure| measure.median() * factor),
         };
         Some(Verdict {
             what: figure.what.clone(),
@@ -121,6 +118,9 @@ impl Mark {
             by,
             better: figure.better,
             shown: matches!(self.test, Test::Shown),
+            close: measure.is_some_and(|measure| {
+                figure.min() <= measure.max() * factor && measure.min() * factor <= figure.max()
+            }),
         })
     }
 }
@@ -221,7 +221,7 @@ pub const MARKS: [Mark; 27] = [
     Mark {
         row: 6,
         text: "echo, 1 connection, pinned: what the hop costs, shown",
-        applies: |what| what == "echo, 1 connections, pinned, p50",
+        applies: |what| what == "echo, 1 connection, pinned, p50",
         test: Test::Shown,
     },
     Mark {

@@ -97,7 +97,8 @@ fn figures_table(figures: &[&Figure]) -> String {
             let cell = same.iter().find(|figure| figure.who == *who).map(|figure| Cell::of(figure, &same));
             let _ = match cell {
                 Some(Cell { median, spread, ratio }) => {
-                    write!(text, " {median} {}<br>{spread} |", ratio.unwrap_or_default())
+                    let spread = spread.map_or_else(String::new, |spread| format!("<br>{spread}"));
+                    write!(text, " {median} {}{spread} |", ratio.unwrap_or_default())
                 }
                 None => write!(text, " |"),
             };

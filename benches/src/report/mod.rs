@@ -157,7 +157,8 @@ fn short(value: f64) -> String {
 /// A figure's median, its spread, and its ratio to the pipe's where there is one.
 struct Cell {
     median: String,
-    spread: String,
+    /// Of one repetition there is none.
+    spread: Option<String>,
     ratio: Option<String>,
 }
 
@@ -167,7 +168,8 @@ impl Cell {
         let ratio = pipe.map(|pipe| figure.median() / pipe.median()).filter(|ratio| ratio.is_finite());
         Self {
             median: short(figure.median()),
-            spread: format!("{}..{}", short(figure.min()), short(figure.max())),
+            spread: (figure.values.len() > 1)
+                .then(|| format!("{}..{}", short(figure.min()), short(figure.max()))),
             ratio: ratio.map(|ratio| format!("×{ratio:.2}")),
         }
     }
@@ -187,7 +189,13 @@ fn sentence(verdict: &Verdict) -> String {
     if verdict.shown {
         return format!("{what}: {value} {unit} ({by}: {bound})");
     }
-    format!("{what}: {value} {unit}, {by}: {bound} ({:.2} of the mark)", verdict.reach())
+    let close = if verdict.close && !verdict.reached() { ", the spreads overlap" } else { "" };
+    let reach = if verdict.reach().is_finite() {
+        format!(" ({:.2} of the mark{close})", verdict.reach())
+    } else {
+        String::new()
+    };
+    format!("{what}: {value} {unit}, {by}: {bound}{reach}")
 }
 
 /// Reached, or how often not.

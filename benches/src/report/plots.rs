@@ -5,7 +5,7 @@ use std::{error::Error, path::Path};
 use plotters::{coord::Shift, prelude::*};
 
 use super::{short, whos};
-use crate::figures::Figure;
+use crate::{figures::Figure, gather::count};
 
 /// One plot: lines over named places.
 struct Plot {
@@ -37,8 +37,8 @@ pub(super) fn draw_all(figures: &[Figure], dir: &Path) -> Result<Vec<(String, St
 
 /// Requests a second over connections.
 fn echo(figures: &[Figure], place: &str) -> Plot {
-    let counts = numbers(figures, 6, "echo, ", &format!(" connections, {place}, requests/s"));
-    let what = |count: &usize| format!("echo, {count} connections, {place}, requests/s");
+    let counts = connections(figures, place);
+    let what = |number: &usize| format!("echo, {}, {place}, requests/s", count(*number, "connection"));
     Plot {
         file: format!("echo-{place}.svg"),
         title: format!("Echo, {place}: requests/s (more is better)"),
@@ -68,11 +68,12 @@ fn latencies(figures: &[Figure]) -> Vec<Plot> {
     let quantiles = ["p50", "p90", "p99", "p99.9", "max"];
     let mut plots = Vec::new();
     for place in ["free", "pinned"] {
-        for count in numbers(figures, 6, "echo, ", &format!(" connections, {place}, p50")) {
-            let whats = quantiles.map(|quantile| format!("echo, {count} connections, {place}, {quantile}"));
+        for number in connections(figures, place) {
+            let what = format!("echo, {}, {place}", count(number, "connection"));
+            let whats = quantiles.map(|quantile| format!("{what}, {quantile}"));
             plots.push(Plot {
-                file: format!("latency-{place}-{count}.svg"),
-                title: format!("Echo, {count} connections, {place}: latency (less is better)"),
+                file: format!("latency-{place}-{number}.svg"),
+                title: format!("Latency of {what} (less is better)"),
                 y: "µs",
                 logarithmic: true,
                 lines: lines(figures, 6, &whats),
@@ -81,6 +82,13 @@ fn latencies(figures: &[Figure]) -> Vec<Plot> {
         }
     }
     plots
+}
+
+/// The counts of connections that were measured there.
+fn connections(figures: &[Figure], place: &str) -> Vec<usize> {
+    let mut counts = numbers(figures, 6, "echo, ", &format!(" connection, {place}, requests/s"));
+    counts.extend(numbers(figures, 6, "echo, ", &format!(" connections, {place}, requests/s")));
+    counts
 }
 
 /// The numbers between these two in what was measured, ascending.

@@ -9,7 +9,7 @@ use crate::{
     args::{Mode, Serve},
     child::{Load, Server},
     figures::{Better::Lower, Outcome},
-    gather::{Gather, Quantity},
+    gather::{Gather, Quantity, count},
     proc::context_switches,
     servers::{self, Kind, Runtime},
     syscalls::Counter,
@@ -25,7 +25,7 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let echo = |connections, pin| Case {
-        name: format!("cost, echo, {connections} connections, {}", place(pin)),
+        name: format!("cost, echo, {}, {}", count(connections, "connection"), place(pin)),
         connections,
         burners: 0,
         mode: Mode::Echo,

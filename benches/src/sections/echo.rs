@@ -10,7 +10,7 @@ use crate::{
         Better::{Higher, Lower},
         Outcome,
     },
-    gather::{Gather, Quantity},
+    gather::{Gather, Quantity, count},
     servers::{self, Runtime},
 };
 
@@ -21,7 +21,7 @@ struct Case {
 
 impl Case {
     fn name(&self) -> String {
-        format!("echo, {} connections, {}", self.connections, place(self.pin))
+        format!("echo, {}, {}", count(self.connections, "connection"), place(self.pin))
     }
 }
 

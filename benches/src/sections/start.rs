@@ -6,7 +6,7 @@ use super::Bench;
 use crate::{
     child::started,
     figures::{Better::Lower, Outcome},
-    gather::{Gather, Quantity},
+    gather::{Gather, Quantity, count},
     servers::{self, Runtime},
 };
 
@@ -14,7 +14,7 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
     let extent = &bench.extent;
     let mut gather = Gather::default();
     let runtimes: Vec<&Runtime> = servers::ALL.iter().filter(|runtime| runtime.starts()).collect();
-    let name = |domains: &usize| format!("start, {} extra domains", domains - 1);
+    let name = |domains: &usize| format!("start, {}", count(domains - 1, "extra domain"));
     bench.compare(&mut gather, 14, &runtimes, &[1, 2, 9], name, |&domains, runtime, gather| {
         // The peers have one thread here.
         if domains > 1 && !runtime.is_variant() {

@@ -1,9 +1,12 @@
 //! What all servers share, so that only the runtime differs.
 
 use std::{
+    cell::RefCell,
+    future::poll_fn,
     hint::spin_loop,
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    task::{Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -45,6 +48,20 @@ pub fn burn() {
     while start.elapsed() < SLICE {
         spin_loop();
     }
+}
+
+thread_local! {
+    /// Keeps idle tasks in existence: some runtimes drop a task that nobody can wake.
+    static IDLE: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An idle task: waits for ever, and leaves its waker as every task does that waits for something.
+pub async fn idle() {
+    poll_fn(|cx| {
+        IDLE.with_borrow_mut(|wakers| wakers.push(cx.waker().clone()));
+        Poll::Pending
+    })
+    .await
 }
 
 /// A connection, where the runtime's streams have the traits of `futures`.

@@ -1,6 +1,6 @@
 //! Compio, with its driver that polls and on io_uring.
 
-use std::{future::pending, io};
+use std::io;
 
 use compio::{
     BufResult,
@@ -54,7 +54,7 @@ async fn serve(job: &args::Serve) -> io::Result<()> {
         spawn::<_>(burner).detach();
     }
     for _ in 0..job.idle_tasks {
-        spawn(pending::<()>()).detach();
+        spawn(common::idle()).detach();
     }
     common::ready(listener.local_addr()?)?;
     loop {

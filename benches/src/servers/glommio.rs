@@ -1,6 +1,6 @@
 //! Glommio, on io_uring; it listens by itself, with the backlog that all have.
 
-use std::{future::pending, io};
+use std::io;
 
 use futures_lite::future::yield_now;
 use glommio::{
@@ -26,7 +26,7 @@ pub(super) fn serve(job: &args::Serve) -> io::Result<()> {
             spawn_local::<()>(burner).detach();
         }
         for _ in 0..job.idle_tasks {
-            spawn_local(pending::<()>()).detach();
+            spawn_local(common::idle()).detach();
         }
         common::ready(listener.local_addr()?)?;
         loop {

@@ -1,6 +1,6 @@
 //! Monoio, on epoll and on io_uring.
 
-use std::{future::pending, io};
+use std::io;
 
 use futures_lite::future::yield_now;
 use monoio::{
@@ -41,7 +41,7 @@ async fn serve(job: &args::Serve) -> io::Result<()> {
         });
     }
     for _ in 0..job.idle_tasks {
-        monoio::spawn(pending::<()>());
+        monoio::spawn(common::idle());
     }
     common::ready(listener.local_addr()?)?;
     loop {

@@ -1,6 +1,6 @@
 //! Smol, in its parts: async-executor's local executor, driven by async-io's reactor on the same thread.
 
-use std::{future::pending, io, net::TcpStream};
+use std::{io, net::TcpStream};
 
 use async_executor::LocalExecutor;
 use async_io::{Async, block_on};
@@ -23,7 +23,7 @@ pub(super) fn serve(job: &args::Serve) -> io::Result<()> {
             executor.spawn::<()>(burner).detach();
         }
         for _ in 0..job.idle_tasks {
-            executor.spawn(pending::<()>()).detach();
+            executor.spawn(common::idle()).detach();
         }
         common::ready(listener.get_ref().local_addr()?)?;
         loop {

@@ -1,9 +1,6 @@
 //! Tokio, current-thread: with tasks of the runtime itself, and with those of a `LocalSet`.
 
-use std::{
-    future::{Future, pending},
-    io,
-};
+use std::{future::Future, io};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -69,7 +66,7 @@ async fn serve<S: Spawn>(job: &args::Serve) -> io::Result<()> {
         });
     }
     for _ in 0..job.idle_tasks {
-        S::spawn(pending());
+        S::spawn(common::idle());
     }
     common::ready(listener.local_addr()?)?;
     loop {

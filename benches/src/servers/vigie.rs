@@ -2,7 +2,6 @@
 //! gives way when it is asked to.
 
 use std::{
-    future::pending,
     hint::black_box,
     io,
     time::{Duration, Instant},
@@ -11,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use vigie::{
     Builder, Promise, TaskSet, TryNext, call, net::TcpListener, should_yield, spawn, system::Variant,
-    time::sleep, yield_if_needed, yield_now,
+    time::sleep, yield_now,
 };
 
 use super::{common, print_json};
@@ -30,14 +29,16 @@ pub(super) fn serve(variant: Variant, job: &args::Serve) -> io::Result<()> {
                 }
             }));
         }
-        others.extend((0..job.idle_tasks).map(|_| spawn(pending())));
+        others.extend((0..job.idle_tasks).map(|_| spawn(common::idle())));
         if job.hint {
             let work = Work::of_100_nanos();
             others.push(spawn(async move {
-                loop {
+                for piece in 1_u32.. {
                     work.once();
-                    if should_yield() {
-                        yield_if_needed().await;
+                    // The hint tells of news from outside, and the task of a new connection is none: those have
+                    // their turn every ten milliseconds, which is too seldom to help any request.
+                    if should_yield() || piece.is_multiple_of(100_000) {
+                        yield_now().await;
                     }
                 }
             }));
@@ -91,7 +92,7 @@ pub fn compute(options: &args::Compute) -> io::Result<()> {
             for _ in 0..TURN {
                 work.once();
                 if should_yield() {
-                    yield_if_needed().await;
+                    yield_now().await;
                 }
             }
             with_hint += start.elapsed();
