@@ -40,6 +40,10 @@ pub struct Loaded {
     pub p99: f64,
     pub p999: f64,
     pub max: f64,
+    /// At half of the moments, what a connection waits for takes no longer than this. Requests that take long
+    /// count for long: a server that answers a thousand at once and then none for a while has a good median of
+    /// requests, but not of this.
+    pub p50_of_time: f64,
 }
 
 impl Loaded {
@@ -91,7 +95,22 @@ impl Latencies {
             p99: micros(0.99),
             p999: micros(0.999),
             max: self.0.max() as f64 / 1000.0,
+            p50_of_time: self.median_of_time() / 1000.0,
         }
+    }
+
+    fn median_of_time(&self) -> f64 {
+        let time = |count: u64, latency: u64| count as f64 * latency as f64;
+        let steps = || self.0.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value()));
+        let half = steps().map(|(latency, count)| time(count, latency)).sum::<f64>() / 2.0;
+        let mut passed = 0.0;
+        for (latency, count) in steps() {
+            passed += time(count, latency);
+            if passed >= half {
+                return latency as f64;
+            }
+        }
+        0.0
     }
 }
 
@@ -118,5 +137,21 @@ impl Poller {
         ready.clear();
         ready.extend(self.events.iter().map(|event| event.data.u64() as usize));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bursts_are_seen_in_the_median_of_time() {
+        let mut latencies = Latencies::new().unwrap();
+        (0..99).for_each(|_| latencies.record(Duration::from_micros(10)));
+        latencies.record(Duration::from_millis(10));
+        let loaded = latencies.loaded(Duration::from_secs(1), 0);
+        assert_eq!(loaded.requests, 100);
+        assert!((loaded.p50 - 10.0).abs() < 0.1);
+        assert!((loaded.p50_of_time - 10_000.0).abs() < 20.0, "{}", loaded.p50_of_time);
     }
 }

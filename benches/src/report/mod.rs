@@ -165,12 +165,13 @@ struct Cell {
 impl Cell {
     fn of(figure: &Figure, beside: &[&Figure]) -> Self {
         let pipe = beside.iter().find(|other| other.who == "pipe" && other.what == figure.what);
-        let ratio = pipe.map(|pipe| figure.median() / pipe.median()).filter(|ratio| ratio.is_finite());
+        // A percentage is a ratio already.
+        let ratio = pipe.filter(|_| figure.unit != "%").map(|pipe| figure.median() / pipe.median());
         Self {
             median: short(figure.median()),
             spread: (figure.values.len() > 1)
                 .then(|| format!("{}..{}", short(figure.min()), short(figure.max()))),
-            ratio: ratio.map(|ratio| format!("×{ratio:.2}")),
+            ratio: ratio.filter(|ratio| ratio.is_finite()).map(|ratio| format!("×{ratio:.2}")),
         }
     }
 }

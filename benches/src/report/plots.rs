@@ -49,14 +49,15 @@ fn echo(figures: &[Figure], place: &str) -> Plot {
     }
 }
 
-/// The median latency over the tasks that compute.
+/// What is waited at half of the moments, over the tasks that compute: a server that answers in bursts looks
+/// better by its requests.
 fn availability(figures: &[Figure]) -> Plot {
-    let counts = numbers(figures, 7, "echo, 8 connections, K = ", ", p50");
-    let what = |count: &usize| format!("echo, 8 connections, K = {count}, p50");
+    let counts = numbers(figures, 7, "echo, 8 connections, K = ", ", p50 of the time");
+    let what = |count: &usize| format!("echo, 8 connections, K = {count}, p50 of the time");
     Plot {
         file: "availability.svg".to_owned(),
-        title: "The median echo beside K tasks that compute (less is better)".to_owned(),
-        y: "p50, µs",
+        title: "An echo beside K tasks that compute, at a median moment (less is better)".to_owned(),
+        y: "p50 of the time, µs",
         logarithmic: true,
         lines: lines(figures, 7, &counts.iter().map(what).collect::<Vec<_>>()),
         x: ("tasks that compute 50 µs and yield", counts.iter().map(usize::to_string).collect()),
@@ -134,6 +135,7 @@ fn draw(plot: &Plot, file: &Path) -> Result<(), Box<dyn Error>> {
             let mut chart = builder.build_cartesian_2d(xs, $ys)?;
             let mut mesh = chart.configure_mesh();
             mesh.x_labels(places).x_label_formatter(&name).x_desc(plot.x.0).disable_x_mesh();
+            mesh.label_style(("sans-serif", 14)).axis_desc_style(("sans-serif", 15));
             mesh.y_desc(plot.y).y_label_formatter(&|y| short(*y)).light_line_style(WHITE).draw()?;
             for (number, line) in plot.lines.iter().enumerate() {
                 let style = style(number, &line.who);
@@ -166,16 +168,30 @@ fn style(number: usize, who: &str) -> ShapeStyle {
         "always" => RGBColor(240, 140, 0).stroke_width(3),
         "pipe" => BLUE.stroke_width(3),
         "raw epoll" => BLACK.stroke_width(2),
-        _ => Palette99::pick(number + 2).stroke_width(1),
+        _ => PEERS[number % PEERS.len()].stroke_width(1),
     }
 }
+
+/// Each told from the others, and from white.
+const PEERS: [RGBColor; 10] = [
+    RGBColor(0, 128, 96),
+    RGBColor(140, 60, 170),
+    RGBColor(110, 160, 0),
+    RGBColor(150, 90, 40),
+    RGBColor(0, 150, 200),
+    RGBColor(220, 70, 150),
+    RGBColor(90, 90, 90),
+    RGBColor(60, 60, 140),
+    RGBColor(180, 150, 0),
+    RGBColor(130, 0, 40),
+];
 
 fn legend(area: &DrawingArea<SVGBackend<'_>, Shift>, lines: &[Line]) -> Result<(), Box<dyn Error>> {
     for (number, line) in lines.iter().filter(|line| !line.points.is_empty()).enumerate() {
         let y = 60 + 24 * i32::try_from(number)?;
         let place = lines.iter().position(|other| other.who == line.who).unwrap_or(number);
         area.draw(&PathElement::new([(0, y), (26, y)], style(place, &line.who)))?;
-        area.draw(&Text::new(line.who.clone(), (34, y - 6), ("sans-serif", 14)))?;
+        area.draw(&Text::new(line.who.clone(), (34, y - 6), ("sans-serif", 15)))?;
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
             gather.add(quantity, runtime.name, value);
         };
         add("p50", "µs", Lower, loaded.p50);
+        add("p50 of the time", "µs", Lower, loaded.p50_of_time);
         add("p99", "µs", Lower, loaded.p99);
         add("requests/s", "/s", Higher, loaded.per_second());
         Ok(())

@@ -85,9 +85,9 @@ pub fn compute(options: &args::Compute) -> io::Result<()> {
         let _accepting = spawn(async move { listener.accept().await.map(drop) });
         yield_now().await;
         let work = Work::of_100_nanos();
-        let (mut with_hint, mut without) = (Duration::ZERO, Duration::ZERO);
-        let mut turns = 0;
-        while with_hint + without < duration {
+        let (mut with_hint, mut without) = (Vec::new(), Vec::new());
+        let end = Instant::now() + duration;
+        while Instant::now() < end {
             let start = Instant::now();
             for _ in 0..TURN {
                 work.once();
@@ -95,21 +95,24 @@ pub fn compute(options: &args::Compute) -> io::Result<()> {
                     yield_now().await;
                 }
             }
-            with_hint += start.elapsed();
+            with_hint.push(start.elapsed());
             let start = Instant::now();
             for _ in 0..TURN {
                 work.once();
             }
-            without += start.elapsed();
-            turns += 1;
+            without.push(start.elapsed());
         }
-        let each = |total: Duration| total.as_secs_f64() * 1e9 / f64::from(TURN * turns);
+        // The median turn, so that what else the machine did meanwhile does not count.
+        let each = |mut turns: Vec<Duration>| {
+            turns.sort_unstable();
+            turns[turns.len() / 2].as_secs_f64() * 1e9 / f64::from(TURN)
+        };
         print_json(&Computed { with_hint: each(with_hint), without: each(without) })
     })?
 }
 
-/// Pieces of work between two looks at the clock: a millisecond or so.
-const TURN: u32 = 10_000;
+/// Pieces of work between two looks at the clock: a tenth of a millisecond or so.
+const TURN: u32 = 1000;
 
 fn variant(name: &str) -> io::Result<Variant> {
     name.parse().map_err(io::Error::other)
@@ -124,10 +127,13 @@ struct Work {
 impl Work {
     /// As many rounds as take about 100 ns here.
     fn of_100_nanos() -> Self {
-        let probe = Self { rounds: 1_000_000 };
-        let start = Instant::now();
-        probe.once();
-        let each = start.elapsed().as_secs_f64() * 1e9 / f64::from(probe.rounds);
+        let probe = Self { rounds: 100_000 };
+        let probes = (0..10).map(|_| {
+            let start = Instant::now();
+            probe.once();
+            start.elapsed()
+        });
+        let each = probes.min().unwrap_or_default().as_secs_f64() * 1e9 / f64::from(probe.rounds);
         Self { rounds: (100.0 / each).ceil() as u32 }
     }
 
