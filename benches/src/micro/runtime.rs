@@ -33,7 +33,8 @@ pub(super) trait Near: Sized + 'static {
     type How: Send + 'static;
     type Task: 'static;
 
-    /// Runs `main` on this thread, from the start of the runtime to its end.
+    /// Runs `main` on this thread, from the start of the runtime to its end; as a task where that is
+    /// cheaper than what the runtime blocks on.
     fn run<F>(how: Self::How, main: impl FnOnce(Self) -> F + Send + 'static) -> io::Result<F::Output>
     where
         F: Future + 'static,

@@ -49,7 +49,8 @@ impl Near for Here {
         F::Output: Send + 'static,
     {
         let executor = Rc::new(LocalExecutor::new());
-        Ok(block_on(executor.run(main(Self(executor.clone())))))
+        let main = main(Self(executor.clone()));
+        Ok(block_on(executor.run(executor.spawn(main))))
     }
 
     fn ready(&self) -> Self::Task {

@@ -147,7 +147,7 @@ impl Near for Local {
         F::Output: Send + 'static,
     {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(LocalSet::new().block_on(&runtime, main(Self)))
+        Ok(LocalSet::new().block_on(&runtime, async { spawn_local(main(Self)).await })?)
     }
 
     fn ready(&self) -> Self::Task {
