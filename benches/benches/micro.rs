@@ -1,10 +1,7 @@
 //! The small operations under criterion: `cargo bench -p vigie-bench --bench micro -- yield/observer`. The same
 //! functions as `vigie-bench micro`, whose figures are the ones to compare by: those are interleaved.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io, thread, time::Duration};
 
 use criterion::{BenchmarkId, Criterion};
 use vigie_bench::micro::{CASES, Case, Contender, What, contenders};
@@ -17,7 +14,7 @@ fn main() {
         .configure_from_args();
     for case in CASES.iter().filter(|case| is_short(case)) {
         let mut group = criterion.benchmark_group(case.word);
-        for contender in contenders() {
+        for contender in contenders().filter(|contender| contender.takes_part(case)) {
             if let Err(why) = measure(contender, case, 100) {
                 eprintln!("{}/{} skipped: {why}", case.word, contender.name());
                 continue;
@@ -41,10 +38,10 @@ fn is_short(case: &Case) -> bool {
 }
 
 /// The time of one operation. On a thread of its own, so that no runtime meets another's thread-locals.
-fn measure(contender: &'static dyn Contender, case: &Case, count: u32) -> std::io::Result<Duration> {
+fn measure(contender: &'static dyn Contender, case: &Case, count: u32) -> io::Result<Duration> {
     let case = *case;
     let measured = thread::spawn(move || contender.measure(&case, count)).join();
-    let values = measured.unwrap_or_else(|_| Err(std::io::Error::other("panicked")))?;
+    let values = measured.unwrap_or_else(|_| Err(io::Error::other("panicked")))?;
     let nanos = match case.unit() {
         "µs" => values[0] * 1e3,
         _ => values[0],

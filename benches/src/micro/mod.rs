@@ -34,31 +34,21 @@ pub fn run(amount: Amount, progress: &mut dyn FnMut(&str)) -> (Vec<Figure>, Vec<
 }
 
 fn run_cases(cases: &[Case], amount: Amount, progress: &mut dyn FnMut(&str)) -> (Vec<Figure>, Vec<Skipped>) {
-    let mut rows: Vec<_> = contenders().map(|_| vec![Entry::default(); cases.len()]).collect();
+    let mut rows: Vec<Row> = cases.iter().map(|case| Row::new(*case, case.count(amount))).collect();
     let repetitions = repetitions(amount);
     for repetition in 1..=repetitions {
-        for (at, case) in cases.iter().enumerate() {
-            let count = case.count(amount);
-            for (contender, entries) in contenders().zip(&mut rows) {
-                let entry = &mut entries[at];
-                if entry.failure.is_some() {
-                    continue;
-                }
-                progress(&format!("{repetition}/{repetitions}: {}: {}", case.name(count), contender.name()));
-                match child::measure(contender, case, count) {
-                    Ok(values) => entry.repetitions.push(values),
-                    Err(error) => entry.failure = Some(error.to_string()),
-                }
-            }
+        for row in &mut rows {
+            row.measure(&mut |next| progress(&format!("{repetition}/{repetitions}: {next}")));
         }
     }
-    let (mut figures, mut skipped) = (Vec::new(), Vec::new());
-    for (at, case) in cases.iter().enumerate() {
-        for (contender, entries) in contenders().zip(&rows) {
-            entries[at].report(case, case.count(amount), contender.name(), &mut figures, &mut skipped);
+    let mut skipped = Vec::new();
+    for skip in rows.iter().flat_map(Row::skipped) {
+        // Most often it is the same for all cases of a row.
+        if !skipped.contains(&skip) {
+            skipped.push(skip);
         }
     }
-    (figures, skipped)
+    (rows.iter().flat_map(Row::figures).collect(), skipped)
 }
 
 fn repetitions(amount: Amount) -> usize {
@@ -68,41 +58,62 @@ fn repetitions(amount: Amount) -> usize {
     }
 }
 
-/// What one runtime came to in one case.
-#[derive(Clone, Default)]
-struct Entry {
-    /// For each repetition, a value for each part.
-    repetitions: Vec<Vec<f64>>,
-    failure: Option<String>,
+/// One case, and what all came to in it.
+struct Row {
+    case: Case,
+    count: u32,
+    entries: Vec<Entry>,
 }
 
-impl Entry {
-    fn report(
-        &self,
-        case: &Case,
-        count: u32,
-        who: &str,
-        figures: &mut Vec<Figure>,
-        skipped: &mut Vec<Skipped>,
-    ) {
-        if let Some(why) = &self.failure {
-            let skip = Skipped { row: case.row, who: who.into(), why: why.clone() };
-            // Most often it is the same for all cases of a row.
-            if !skipped.contains(&skip) {
-                skipped.push(skip);
+struct Entry {
+    contender: &'static dyn Contender,
+    /// For each repetition, a value for each part; or why there is none.
+    measured: Result<Vec<Vec<f64>>, String>,
+}
+
+impl Row {
+    fn new(case: Case, count: u32) -> Self {
+        let taking_part = contenders().filter(|contender| contender.takes_part(&case));
+        let entries = taking_part.map(|contender| Entry { contender, measured: Ok(Vec::new()) }).collect();
+        Self { case, count, entries }
+    }
+
+    /// One repetition: all, one after the other. Who has failed once is not asked again.
+    fn measure(&mut self, progress: &mut dyn FnMut(&str)) {
+        for Entry { contender, measured } in &mut self.entries {
+            let Ok(repetitions) = measured else { continue };
+            progress(&format!("{}: {}", self.case.name(self.count), contender.name()));
+            match child::measure(*contender, &self.case, self.count) {
+                Ok(values) => repetitions.push(values),
+                Err(error) => *measured = Err(error.to_string()),
             }
-            return;
         }
-        for (at, part) in case.parts().iter().enumerate() {
-            figures.push(Figure {
-                row: case.row,
-                what: format!("{}{part}", case.name(count)),
-                who: who.into(),
-                unit: case.unit().into(),
-                values: self.repetitions.iter().map(|values| values[at]).collect(),
-                better: Better::Lower,
-            });
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        let mut figures = Vec::new();
+        for (at, part) in self.case.parts().iter().enumerate() {
+            for Entry { contender, measured } in &self.entries {
+                let Ok(repetitions) = measured else { continue };
+                figures.push(Figure {
+                    row: self.case.row,
+                    what: format!("{}{part}", self.case.name(self.count)),
+                    who: contender.name().into(),
+                    unit: self.case.unit().into(),
+                    values: repetitions.iter().map(|values| values[at]).collect(),
+                    better: Better::Lower,
+                });
+            }
         }
+        figures
+    }
+
+    fn skipped(&self) -> Vec<Skipped> {
+        let skip = |Entry { contender, measured }: &Entry| {
+            let why = measured.as_ref().err()?.clone();
+            Some(Skipped { row: self.case.row, who: contender.name().into(), why })
+        };
+        self.entries.iter().filter_map(skip).collect()
     }
 }
 

@@ -18,6 +18,12 @@ pub trait Contender: Sync {
     /// As the report calls it.
     fn name(&self) -> &'static str;
 
+    /// Does it take part in this case, if only to say that it cannot? Not so where it is the same runtime as
+    /// another contender, and that one takes part.
+    fn takes_part(&self, _case: &Case) -> bool {
+        true
+    }
+
     /// Measures `count` operations, starting the runtime and ending it: a value for each part of the case.
     ///
     /// # Errors

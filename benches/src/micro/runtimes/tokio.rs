@@ -19,7 +19,7 @@ use tokio::{
 use crate::micro::{
     cases::{Case, What},
     loops::{self, Woken},
-    runtime::{Contender, Far, Near, Tally, unable},
+    runtime::{Contender, Far, Near, Tally},
 };
 
 pub(super) const CONTENDERS: &[&dyn Contender] = &[&CurrentThread, &Local, &OneWorker];
@@ -31,11 +31,12 @@ impl Contender for CurrentThread {
         "tokio-current"
     }
 
+    fn takes_part(&self, case: &Case) -> bool {
+        !is_between_threads(case)
+    }
+
     fn measure(&self, case: &Case, count: u32) -> io::Result<Vec<f64>> {
-        match case.what {
-            What::Call { .. } | What::Cancel => unable("it is one thread: see tokio-worker"),
-            _ => loops::near::<Self>((), case, count),
-        }
+        loops::near::<Self>((), case, count)
     }
 }
 
@@ -46,11 +47,12 @@ impl Contender for Local {
         "tokio-localset"
     }
 
+    fn takes_part(&self, case: &Case) -> bool {
+        !is_between_threads(case)
+    }
+
     fn measure(&self, case: &Case, count: u32) -> io::Result<Vec<f64>> {
-        match case.what {
-            What::Call { .. } | What::Cancel => unable("it is one thread: see tokio-worker"),
-            _ => loops::near::<Self>((), case, count),
-        }
+        loops::near::<Self>((), case, count)
     }
 }
 
@@ -61,12 +63,17 @@ impl Contender for OneWorker {
         "tokio-worker"
     }
 
-    fn measure(&self, case: &Case, count: u32) -> io::Result<Vec<f64>> {
-        match case.what {
-            What::Call { .. } | What::Cancel => loops::far::<Self>((), case, count),
-            _ => unable("its one worker is another thread: see tokio-current and tokio-localset"),
-        }
+    fn takes_part(&self, case: &Case) -> bool {
+        is_between_threads(case)
     }
+
+    fn measure(&self, case: &Case, count: u32) -> io::Result<Vec<f64>> {
+        loops::far::<Self>((), case, count)
+    }
+}
+
+fn is_between_threads(case: &Case) -> bool {
+    matches!(case.what, What::Call { .. } | What::Cancel)
 }
 
 async fn yields(count: u32) -> io::Result<()> {
