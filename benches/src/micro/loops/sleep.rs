@@ -10,6 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::micro::{
     cases::Sleepers,
+    loops::warm_up,
     runtime::{Near, Tally},
 };
 
@@ -18,30 +19,36 @@ const STEP: Duration = Duration::from_nanos(100);
 
 /// In nanoseconds of CPU time a sleeper, its spawn and its end included.
 pub(super) async fn measure<N: Near>(near: &N, sleepers: Sleepers, count: u32) -> io::Result<f64> {
-    once(near, sleepers, warm_up_of(count), Duration::from_millis(1)).await?;
-    let mut nap = Duration::from_millis(50) + Duration::from_micros(1) * count;
+    let few = warm_up(count);
+    let before = once(near, sleepers, few, Duration::from_millis(10)).await?;
+    // Half as long again as it will take all to fall asleep, by that.
+    let mut nap = Duration::from_millis(20) + before.prepared * (3 * count / few) / 2;
     loop {
-        if let Some(cost) = once(near, sleepers, count, nap).await? {
-            return Ok(cost);
+        let measured = once(near, sleepers, count, nap).await?;
+        if measured.prepared < nap {
+            return Ok(measured.cost);
         }
-        nap *= 2;
+        nap = measured.prepared * 2;
     }
 }
 
-/// A hundredth: what a larger one leaves in the allocator is most of what it warms.
-fn warm_up_of(count: u32) -> u32 {
-    count.div_ceil(100)
+struct Measured {
+    /// A sleeper, in nanoseconds.
+    cost: f64,
+    /// The time until all slept, and the cancelled had gone. The first deadline comes after this, or the sleep
+    /// was too short.
+    prepared: Duration,
 }
 
-/// `None` if the first deadline came before all had fallen asleep, and the cancelled been cancelled.
-async fn once<N: Near>(near: &N, sleepers: Sleepers, count: u32, nap: Duration) -> io::Result<Option<f64>> {
+/// So many sleep, the first of them so long.
+async fn once<N: Near>(near: &N, sleepers: Sleepers, count: u32, nap: Duration) -> io::Result<Measured> {
     let order = order(sleepers, count);
     let mut tasks = Vec::with_capacity(order.len());
     let begun = Tally::default();
     let before = cpu_time();
-    let first = Instant::now() + nap;
+    let start = Instant::now();
     for place in order {
-        tasks.push(near.sleeps(first + STEP * place, begun.clone()));
+        tasks.push(near.sleeps(start + nap + STEP * place, begun.clone()));
     }
     while begun.count() < count {
         near.join(near.ready()).await?;
@@ -57,12 +64,11 @@ async fn once<N: Near>(near: &N, sleepers: Sleepers, count: u32, nap: Duration) 
         }
         tasks = kept;
     }
-    let in_time = Instant::now() < first;
+    let prepared = start.elapsed();
     for task in tasks {
         near.join(task).await?;
     }
-    let cost = (cpu_time() - before).as_nanos() as f64 / f64::from(count);
-    Ok(in_time.then_some(cost))
+    Ok(Measured { cost: (cpu_time() - before).as_nanos() as f64 / f64::from(count), prepared })
 }
 
 /// Which deadline each sleeper has, in the order of their spawns.
