@@ -4,7 +4,10 @@
 use std::{io, thread, time::Duration};
 
 use criterion::{BenchmarkId, Criterion};
-use vigie_bench::micro::{CASES, Case, Contender, What, contenders};
+use vigie_bench::{
+    amount::Amount,
+    micro::{CASES, Case, Contender, What, contenders},
+};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -21,7 +24,8 @@ fn main() {
             }
             group.bench_function(BenchmarkId::from_parameter(contender.name()), |bencher| {
                 bencher.iter_custom(|iterations| {
-                    let count = u32::try_from(iterations).unwrap_or(u32::MAX);
+                    // Each measurement starts and ends the runtime, so few operations tell little.
+                    let count = u32::try_from(iterations).unwrap_or(u32::MAX).max(case.count(Amount::Smoke));
                     let each = measure(contender, case, count).expect("it could before");
                     each.mul_f64(iterations as f64)
                 });
@@ -32,9 +36,9 @@ fn main() {
     criterion.final_summary();
 }
 
-/// The others pause before each operation, or have a distribution rather than a mean.
+/// The others pause before each operation, take long to set up, or have a distribution rather than a mean.
 fn is_short(case: &Case) -> bool {
-    matches!(case.what, What::Yield { .. } | What::Spawn | What::Call { parked: false })
+    matches!(case.what, What::Yield { idle: 0 | 1 } | What::Spawn | What::Call { parked: false })
 }
 
 /// The time of one operation. On a thread of its own, so that no runtime meets another's thread-locals.

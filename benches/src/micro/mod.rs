@@ -165,3 +165,48 @@ fn print(figures: &[Figure], skipped: &[Skipped]) {
         println!("{}: {} skipped: {}", skip.row, skip.who, skip.why);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, thread};
+
+    use super::*;
+
+    #[test]
+    fn names_and_words_are_not_used_twice() {
+        let names: HashSet<_> = contenders().map(|contender| contender.name()).collect();
+        assert_eq!(names.len(), contenders().count());
+        let words: HashSet<_> = CASES.iter().map(|case| case.word).collect();
+        assert_eq!(words.len(), CASES.len());
+    }
+
+    #[test]
+    fn each_case_gives_a_value_for_each_part() {
+        for contender in contenders().filter(|contender| ["observer", "pipe"].contains(&contender.name())) {
+            for case in CASES {
+                let measured = thread::spawn(move || contender.measure(&case, 100)).join().unwrap();
+                let values = measured.unwrap_or_else(|error| panic!("{}: {error}", case.word));
+                assert_eq!(values.len(), case.parts().len(), "{}", case.word);
+                assert!(values.iter().all(|value| *value > 0.0), "{}: {values:?}", case.word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_says_why_it_has_no_figure() {
+        let case = Case::find("cancel").unwrap();
+        let mut row = Row::new(case, 20);
+        for entry in &mut row.entries {
+            entry.measured = match entry.contender.name() {
+                "pipe" => Ok(vec![vec![1.0, 2.0], vec![3.0, 4.0]]),
+                _ => Err("out of order".into()),
+            };
+        }
+        let figures = row.figures();
+        assert_eq!(figures.len(), 2);
+        assert_eq!(figures[1].values, [2.0, 4.0]);
+        let skipped = row.skipped();
+        assert_eq!(skipped.len(), row.entries.len() - 1);
+        assert!(skipped.iter().all(|skip| skip.row == 4 && skip.why == "out of order"));
+    }
+}

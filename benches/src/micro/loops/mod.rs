@@ -58,3 +58,17 @@ fn percentile(samples: &mut [f64], percent: usize) -> f64 {
 fn warm_up(count: u32) -> u32 {
     count.div_ceil(10)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::percentile;
+
+    #[test]
+    fn percentiles_are_samples() {
+        let mut samples: Vec<_> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(percentile(&mut samples, 50), 100.0);
+        assert_eq!(percentile(&mut samples, 99), 198.0);
+        assert_eq!(percentile(&mut [7.0], 99), 7.0);
+        assert!(percentile(&mut [], 50).is_nan());
+    }
+}
