@@ -26,7 +26,9 @@ The parts, each a process, by hand:
   vigie-bench wait WHO
       a main task that awaits a call
   vigie-bench compute WHO [--seconds S]
-      computes with `should_yield` and without";
+      computes with `should_yield` and without
+  vigie-bench micro [--help]
+      the small operations";
 
 pub enum Command {
     Run(Run),

@@ -1,7 +1,8 @@
 //! Vigie's three variants beside other runtimes and a raw epoll loop.
 //!
-//! `sections` measures, in `servers` and under `load`, each a process of its own (`child`); `run` goes
-//! through the sections, and `report` makes tables and plots of the `figures`, held against `marks`.
+//! `micro` measures small operations; the other `sections` measure `servers` under `load`, each a process of
+//! its own (`child`). `run` goes through the sections, and `report` makes tables and plots of the `figures`, held
+//! against `marks`.
 
 #![cfg(target_os = "linux")]
 
@@ -13,6 +14,7 @@ pub mod gather;
 pub mod load;
 pub mod machine;
 pub mod marks;
+pub mod micro;
 pub mod pin;
 pub mod proc;
 pub mod report;
@@ -22,12 +24,16 @@ pub mod sections;
 pub mod servers;
 pub mod syscalls;
 
-use std::{error::Error, process::ExitCode};
+use std::{env, error::Error, process::ExitCode};
 
 use args::{Command, Refused};
 
 /// What the program does: see [`args::HELP`].
 pub fn main() -> ExitCode {
+    let mut words = env::args().skip(1);
+    if words.next().as_deref() == Some("micro") {
+        return micro::main(words);
+    }
     let command = match Command::parse() {
         Ok(command) => command,
         Err(Refused::Help) => {

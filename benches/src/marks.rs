@@ -165,7 +165,7 @@ fn grows(few: &str, many: &str) -> bool {
     matches!((sleepers(few), sleepers(many)), (Some((few, kind)), Some((many, other))) if few < many && kind == other)
 }
 
-pub const MARKS: [Mark; 27] = [
+pub static MARKS: [Mark; 27] = [
     Mark { row: 1, text: "a yield: at most 0.2 of the pipe's", applies: every, test: Test::Of("pipe", 0.2) },
     Mark { row: 1, text: "a yield: at most the best peer's", applies: every, test: Test::Peers(any_peer) },
     Mark {
@@ -300,8 +300,7 @@ mod tests {
     }
 
     fn mark(text: &str) -> &'static Mark {
-        const ALL: &[Mark] = &MARKS;
-        ALL.iter().find(|mark| mark.text.contains(text)).unwrap()
+        MARKS.iter().find(|mark| mark.text.contains(text)).unwrap()
     }
 
     #[test]

@@ -176,11 +176,9 @@ impl Cell {
     }
 }
 
-/// The marks that figures were held against.
-fn judged(figures: &[Figure]) -> Vec<(&'static Mark, Vec<Verdict>)> {
-    const ALL: &[Mark] = &MARKS;
-    let judged = ALL.iter().map(|mark| (mark, mark.verdicts(figures)));
-    judged.filter(|(_, verdicts)| !verdicts.is_empty()).collect()
+/// All marks, and what came of them.
+fn judged(figures: &[Figure]) -> impl Iterator<Item = (&'static Mark, Vec<Verdict>)> {
+    MARKS.iter().map(|mark| (mark, mark.verdicts(figures)))
 }
 
 /// One verdict in words.
@@ -203,9 +201,10 @@ fn sentence(verdict: &Verdict) -> String {
 fn state(verdicts: &[Verdict]) -> String {
     let missed = verdicts.iter().filter(|verdict| !verdict.reached()).count();
     match missed {
+        _ if verdicts.is_empty() => "not measured".to_owned(),
         _ if verdicts.iter().all(|verdict| verdict.shown) => "shown".to_owned(),
         0 => "reached".to_owned(),
-        missed if verdicts.len() == 1 => format!("missed {missed}").replace(" 1", ""),
+        1 if verdicts.len() == 1 => "missed".to_owned(),
         missed => format!("missed {missed} of {}", verdicts.len()),
     }
 }

@@ -8,6 +8,7 @@ mod extent;
 mod hint;
 mod idle;
 mod memory;
+mod micro;
 mod start;
 
 use std::{collections::HashSet, io, time::Duration};
@@ -32,7 +33,8 @@ pub struct Section {
 }
 
 /// In the order in which they run.
-pub const ALL: [Section; 8] = [
+pub const ALL: [Section; 9] = [
+    Section { name: "micro", rows: &[1, 2, 3, 4, 5, 9], run: micro::run },
     Section { name: "echo", rows: &[6], run: echo::run },
     Section { name: "availability", rows: &[7], run: availability::run },
     Section { name: "hint", rows: &[8], run: hint::run },
@@ -45,13 +47,14 @@ pub const ALL: [Section; 8] = [
 
 /// How much to do, and where to show how far it is.
 pub struct Bench {
+    amount: Amount,
     extent: Extent,
     progress: ProgressBar,
 }
 
 impl Bench {
     pub fn new(amount: Amount, progress: ProgressBar) -> Self {
-        Self { extent: Extent::of(amount), progress }
+        Self { amount, extent: Extent::of(amount), progress }
     }
 
     /// How many steps there will be.
