@@ -28,7 +28,8 @@ pub type Result<T> = std::result::Result<T, String>;
 /// How long a child may take to begin, or to end beyond what it was asked to do.
 const LIMIT: Duration = Duration::from_secs(15);
 
-fn this_program() -> Result<Command> {
+/// This program, for a command to be added.
+pub fn this_program() -> Result<Command> {
     let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     Ok(command)

@@ -5,12 +5,13 @@ use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{self, Child, Command, Stdio},
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    child::{Load, Result, Server, is_there},
+    child::{Load, Result, Server, finish, is_there},
     load::Loaded,
 };
 
@@ -36,13 +37,33 @@ impl Counter {
         }
     }
 
+    /// Runs a command to its end, and counts the system calls of all its threads.
+    pub fn count_of(self, command: &Command, limit: Duration) -> Result<u64> {
+        let report = Report::new();
+        let mut counting = match self {
+            Self::Perf => report.perf(),
+            Self::Strace => report.strace(),
+        };
+        under(&mut counting, command);
+        finish(counting, limit)?;
+        match self {
+            Self::Perf => report.of_perf(),
+            Self::Strace => report.of_strace(),
+        }
+    }
+
     /// Runs a load, and counts the system calls of the server meanwhile.
     pub fn count(self, server: &mut Server, load: &Load) -> Result<(Loaded, u64)> {
         let report = Report::new();
         match self {
             Self::Perf => {
-                let pid = server.pid();
-                let loaded = server.load_under(load, |command| report.perf(pid, &command))?;
+                let mut perf = report.perf();
+                // The server, as long as the command lasts.
+                perf.args(["-p", &server.pid().to_string()]);
+                let loaded = server.load_under(load, |command| {
+                    under(&mut perf, &command);
+                    perf
+                })?;
                 Ok((loaded, report.of_perf()?))
             }
             Self::Strace => {
@@ -68,13 +89,16 @@ impl Report {
         Self { path: env::temp_dir().join(format!("vigie-bench-{}.count", process::id())) }
     }
 
-    /// The command under perf, which looks at another process as long as the command lasts.
-    fn perf(&self, pid: Pid, command: &Command) -> Command {
+    fn perf(&self) -> Command {
         let mut perf = Command::new("perf");
-        perf.args(["stat", "-x", ",", "-e", EVENT, "-p", &pid.to_string(), "-o"]).arg(&self.path);
-        perf.arg(command.get_program()).args(command.get_args());
-        perf.stdout(Stdio::piped()).stderr(Stdio::piped());
+        perf.args(["stat", "-x", ",", "-e", EVENT, "-o"]).arg(&self.path);
         perf
+    }
+
+    fn strace(&self) -> Command {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-c", "-o"]).arg(&self.path);
+        strace
     }
 
     fn of_perf(&self) -> Result<u64> {
@@ -103,14 +127,20 @@ impl Drop for Report {
     }
 }
 
+/// Has the one command run the other.
+fn under(counting: &mut Command, command: &Command) {
+    counting.arg(command.get_program()).args(command.get_args());
+    counting.stdout(Stdio::piped()).stderr(Stdio::piped());
+}
+
 struct Strace {
     child: Child,
 }
 
 impl Strace {
     fn attach(pid: Pid, report: &Report) -> Result<Self> {
-        let mut command = Command::new("strace");
-        command.args(["-f", "-c", "-p", &pid.to_string(), "-o"]).arg(&report.path);
+        let mut command = report.strace();
+        command.args(["-p", &pid.to_string()]);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
         let mut said = String::new();
