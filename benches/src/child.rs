@@ -120,13 +120,13 @@ fn end(child: &mut Child) {
 
 /// The line of what a process said about its end that tells most.
 fn first_words(said: &str) -> Option<String> {
-    let line = said.lines().find(|line| line.starts_with("vigie-bench:") || line.contains("panicked"))?;
-    let mut words = line.trim_start_matches("vigie-bench: ").to_owned();
-    // A panic's message is on the line after its place.
+    let mut lines = said.lines();
+    let line = lines.find(|line| line.starts_with("vigie-bench:") || line.contains("panicked"))?;
     if line.contains("panicked") {
-        words.extend(said.lines().skip_while(|other| *other != line).nth(1).map(|next| format!(" {next}")));
+        // The message is on the line after the place.
+        return Some(format!("it panicked: {}", lines.next().unwrap_or_default()));
     }
-    Some(words)
+    Some(line.trim_start_matches("vigie-bench: ").to_owned())
 }
 
 /// A server that listens.

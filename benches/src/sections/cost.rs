@@ -74,7 +74,7 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
             Server::start(&Serve { burners: case.burners, pin: case.pin, ..Serve::of(runtime.name) })?;
         let load = Load {
             connections: case.connections,
-            duration: extent.echo,
+            duration: extent.counting,
             mode: case.mode,
             pin: case.pin,
             ..Load::default()

@@ -13,6 +13,8 @@ pub struct Extent {
     pub echo_connections: &'static [usize],
     /// For everything else under load: slow servers answer a few times in it.
     pub load: Duration,
+    /// While requests are counted, but not timed.
+    pub counting: Duration,
     pub burners: &'static [usize],
     pub compute: Duration,
     pub idle: Duration,
@@ -32,9 +34,10 @@ impl Extent {
     const FULL: Self = Self {
         repetitions: 5,
         warm_up: Duration::from_millis(150),
-        echo: Duration::from_millis(700),
+        echo: Duration::from_millis(600),
         echo_connections: &[1, 4, 16, 128, 1000, 8000],
-        load: Duration::from_millis(1000),
+        load: Duration::from_millis(800),
+        counting: Duration::from_millis(300),
         burners: &[0, 1, 8, 64, 512],
         compute: Duration::from_secs(1),
         idle: Duration::from_secs(10),
@@ -49,6 +52,7 @@ impl Extent {
         echo: Duration::from_millis(60),
         echo_connections: &[1, 16, 1000],
         load: Duration::from_millis(150),
+        counting: Duration::from_millis(60),
         burners: &[0, 8, 64],
         compute: Duration::from_millis(100),
         idle: Duration::from_secs(1),
