@@ -27,22 +27,20 @@ use crate::{
 
 pub struct Section {
     pub name: &'static str,
-    /// Their numbers in the table of marks.
-    pub rows: &'static [u8],
     pub run: fn(&Bench) -> io::Result<Outcome>,
 }
 
 /// In the order in which they run.
 pub const ALL: [Section; 9] = [
-    Section { name: "micro", rows: &[1, 2, 3, 4, 5, 9], run: micro::run },
-    Section { name: "echo", rows: &[6], run: echo::run },
-    Section { name: "availability", rows: &[7], run: availability::run },
-    Section { name: "hint", rows: &[8], run: hint::run },
-    Section { name: "idle", rows: &[10], run: idle::run },
-    Section { name: "memory", rows: &[11], run: memory::run },
-    Section { name: "churn", rows: &[12], run: churn::run },
-    Section { name: "cost", rows: &[13], run: cost::run },
-    Section { name: "start", rows: &[14], run: start::run },
+    Section { name: "micro", run: micro::run },
+    Section { name: "echo", run: echo::run },
+    Section { name: "availability", run: availability::run },
+    Section { name: "hint", run: hint::run },
+    Section { name: "idle", run: idle::run },
+    Section { name: "memory", run: memory::run },
+    Section { name: "churn", run: churn::run },
+    Section { name: "cost", run: cost::run },
+    Section { name: "start", run: start::run },
 ];
 
 /// How much to do, and where to show how far it is.
