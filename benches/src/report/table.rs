@@ -73,7 +73,7 @@ fn named(figure: &Figure) -> String {
         Better::Lower => "less is better",
         Better::Higher => "more is better",
     };
-    format!("{}\n{}, {better}", figure.what, figure.unit).replace("\n, ", "\n")
+    format!("{}\n{}, {better}", figure.what, figure.unit)
 }
 
 fn marks_table(figures: &[Figure], width: usize) -> Table {

@@ -66,7 +66,7 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
                 gather.add(quantity, idler.who, value * scale);
             };
             add("CPU in 10 s", "s", after.0.saturating_sub(before.0).as_secs_f64());
-            add("context switches in 10 s", "", after.1.saturating_sub(before.1) as f64);
+            add("context switches in 10 s", "times", after.1.saturating_sub(before.1) as f64);
         }
     }
     Ok(gather.outcome())
