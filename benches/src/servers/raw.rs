@@ -14,6 +14,7 @@ use rustix::{
         Timespec,
         epoll::{self, CreateFlags, Event, EventData, EventFlags},
     },
+    io::Errno,
 };
 
 use super::common;
@@ -40,7 +41,11 @@ pub(super) fn serve(job: &args::Serve) -> io::Result<()> {
     let mut events: Vec<Event> = Vec::with_capacity(1024);
     let mut buffer = vec![0; common::BUFFER];
     loop {
-        epoll::wait(&server.poller, spare_capacity(&mut events), burning.then_some(&at_once))?;
+        match epoll::wait(&server.poller, spare_capacity(&mut events), burning.then_some(&at_once)) {
+            // By whoever attaches to look on.
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
         for event in events.drain(..) {
             match event.data.u64() {
                 LISTENER => server.accept_all()?,
