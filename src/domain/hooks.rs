@@ -108,6 +108,12 @@ impl Hooks {
 
     /// Calls each once; those that are added meanwhile wait for the next time.
     pub(super) fn call(&self) {
+        if !self.list.borrow().is_empty() {
+            self.call_all();
+        }
+    }
+
+    fn call_all(&self) {
         let end = self.next.get();
         let mut done = None;
         while let Some((id, hook)) = self.after(done).filter(|(id, _)| *id < end) {

@@ -309,6 +309,12 @@ impl Local {
 
     /// Ends what was doomed. No task is running.
     pub(super) fn reap(&self) {
+        if !self.doomed.borrow().is_empty() {
+            self.reap_all();
+        }
+    }
+
+    fn reap_all(&self) {
         loop {
             let Some(task) = self.doomed.borrow_mut().pop_front() else {
                 return;

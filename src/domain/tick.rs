@@ -154,10 +154,10 @@ impl Local {
 
     /// Answers what was asked, after a look for news of every kind.
     fn answer_asks(&self) {
-        let asks = self.asked_here.take();
-        if asks.is_empty() {
+        if self.asked_here.borrow().is_empty() {
             return;
         }
+        let asks = self.asked_here.take();
         self.select_once(false);
         for ask in asks {
             ask(self);

@@ -34,10 +34,11 @@ impl Timers {
 
     /// Signals all that are due, in the order of their deadlines; whether any was.
     pub(super) fn fire(&mut self, signals: &mut Signals) -> bool {
-        if self.is_empty() {
-            // No clock is read where there is no timer.
-            return false;
-        }
+        // No clock is read where there is no timer.
+        !self.is_empty() && self.fire_due(signals)
+    }
+
+    fn fire_due(&mut self, signals: &mut Signals) -> bool {
         let now = Instant::now();
         let mut any = false;
         while self.0.first().is_some_and(|(deadline, _)| *deadline <= now) {
