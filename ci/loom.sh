@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The loom models of the protocols, each at its own preemption bound: two or three minutes on two cores.
+# The loom models of the protocols, each at its own preemption bound: a minute or two on two cores.
 # Any argument but `nightly` is a bound for all (see loom-tests/README.md).
 # `ci/loom.sh nightly` raises the bound of each model as far as it ends within VIGIE_LOOM_SECONDS (120), up to
 # no bound at all, and says how far that was; further arguments choose models. An hour or two.
@@ -8,15 +8,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # A target directory of its own: the cfg would make cargo build everything else anew as well.
 export CARGO_TARGET_DIR=target/loom RUSTFLAGS="--cfg vigie_loom"
-if [[ ${1-} != nightly ]]; then
-    [[ -z ${1-} ]] || export VIGIE_LOOM_BOUND=$1
-    exec cargo test --profile loom --lib -- --nocapture
-fi
-shift
-export SECONDS_EACH=${VIGIE_LOOM_SECONDS:-120}
-built=$(cargo test --quiet --profile loom --lib --no-run --message-format json | grep -o '"executable":"[^"]*"')
-tests=$(cut -d '"' -f 4 <<<"$built" | tail -n 1)
+built=$(cargo test --profile loom --lib --no-run --message-format json-render-diagnostics)
+tests=$(grep -o '"executable":"[^"]*"' <<<"$built" | tail -n 1 | cut -d '"' -f 4)
 export tests
+
+# Runs one model; says what it explored.
+once() {
+    local output
+    if ! output=$("$tests" --exact "$1" --nocapture 2>&1); then
+        printf '%s\nFAILED: %s\n' "$output" "$1"
+        return 1
+    fi
+    grep executions <<<"$output" || echo "$1: ok"
+}
 
 # Runs one model at higher and higher bounds; prints the last run that ended.
 climb() {
@@ -30,7 +34,7 @@ climb() {
             return 1
         fi
         if ((status == 0)); then
-            best=$(grep executions <<<"$output")
+            best=$(grep executions <<<"$output" || echo "$1: ok")
             [[ $bound != none ]] || break
         elif [[ $bound != none ]]; then
             break
@@ -38,6 +42,18 @@ climb() {
     done
     printf '%s\n' "${best:-$1: its own bound took longer than $SECONDS_EACH s}"
 }
-export -f climb
+export -f once climb
+
+how=once
+if [[ ${1-} == nightly ]]; then
+    how=climb
+    export SECONDS_EACH=${VIGIE_LOOM_SECONDS:-120}
+    shift
+elif [[ -n ${1-} ]]; then
+    export VIGIE_LOOM_BOUND=$1
+    shift
+fi
+# A process for each: loom maps and unmaps stacks all the time, and threads of one process would wait for
+# each other in that.
 "$tests" --list | sed -n 's/: test$//p' | grep -E "$(IFS='|' && echo "$*")" |
-    xargs -P "$(nproc)" -I{} bash -c 'climb {}'
+    xargs -P "$(nproc)" -I{} bash -c "$how {}"

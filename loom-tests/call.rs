@@ -76,7 +76,7 @@ fn call_cancelled_late() {
         slice.cancel(&cancelled);
         next
     };
-    check("call_cancelled_late", 4, move || play(1, 1, call, |_, next| result(next)));
+    check("call_cancelled_late", 3, move || play(1, 1, call, |_, next| result(next)));
 }
 
 /// I17: a promise is dropped when another call has given its result: its task may not have begun, may

@@ -14,7 +14,7 @@ fn call_leaf(slice: &Slice<'_>, target: usize) {
 /// I19: a task whose future is gone waits for the call that it has made, over two domains.
 #[test]
 fn subtree_chain() {
-    check("subtree_chain", 3, || {
+    check("subtree_chain", 2, || {
         Run::play(
             2,
             returns(|slice| {
@@ -87,7 +87,7 @@ fn subtree_cancelled() {
 /// The same by way of a task whose future may be gone already.
 #[test]
 fn subtree_cancelled_below() {
-    check("subtree_cancelled_below", 3, || {
+    check("subtree_cancelled_below", 2, || {
         Run::play(
             2,
             returns(|slice| {
