@@ -56,4 +56,4 @@ fi
 # A process for each: loom maps and unmaps stacks all the time, and threads of one process would wait for
 # each other in that.
 "$tests" --list | sed -n 's/: test$//p' | grep -E "$(IFS='|' && echo "$*")" |
-    xargs -P "$(nproc)" -I{} bash -c "$how {}"
+    xargs -P "$(nproc 2>/dev/null || echo 2)" -I{} bash -c "$how {}"

@@ -5,7 +5,9 @@
 #![allow(clippy::print_stderr, reason = "a test of many rounds says what it saw")]
 
 use std::{
-    env, thread,
+    env,
+    panic::{self, AssertUnwindSafe},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -92,6 +94,17 @@ fn ready_from_several() {
         }
         assert!(ready.pop().is_none());
     });
+}
+
+/// A batch that comes to an early end by a panic: what was pushed has its token.
+#[test]
+fn a_batch_that_panics_is_notified() {
+    let parker = Arc::new(Parker::new());
+    let ready = Ready::new(parker.clone());
+    let items = (0..3).inspect(|item| assert!(*item < 2, "the batch's panic"));
+    let sent = panic::catch_unwind(AssertUnwindSafe(|| ready.send_all(items)));
+    assert!(sent.is_err() && parker.take(), "a parked owner would sleep beside the items");
+    assert_eq!([ready.pop(), ready.pop(), ready.pop()], [Some(0), Some(1), None]);
 }
 
 /// Two that wake one task again and again: whatever was published before a wake, a run after it sees.

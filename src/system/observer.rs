@@ -82,15 +82,7 @@ impl Observer {
             return Ok(());
         }
         let watch = self.watch.clone();
-        let mut keeper = Keeper {
-            news: self.news.clone(),
-            hints: self.hints.clone(),
-            always: self.always,
-            polled: Vec::new(),
-            awake: 0,
-            patience: PATIENCE,
-            recalled: false,
-        };
+        let mut keeper = Keeper::new(self.news.clone(), self.hints.clone(), self.always);
         let name = format!("vigie-watch-{}", self.seat.domain().index());
         self.thread = Some(self.seat.spawn_thread(name, move || watch.observe(&mut keeper))?);
         if self.always {
@@ -206,6 +198,12 @@ struct Keeper {
     recalled: bool,
 }
 
+impl Keeper {
+    fn new(news: ReadySender<News>, hints: Arc<Hints>, always: bool) -> Self {
+        Self { news, hints, always, polled: Vec::new(), awake: 0, patience: PATIENCE, recalled: false }
+    }
+}
+
 impl Watchman<Box<dyn Poller>> for Keeper {
     fn harvest(&mut self, poller: &mut Box<dyn Poller>) -> Result<bool, Stopped> {
         // A panic here would be heard of only at the end of a domain that may wait for ever.
@@ -267,5 +265,32 @@ impl Spinner {
 
     fn learn(&mut self, lucky: bool) {
         self.vain = if lucky { 0 } else { self.vain.saturating_add(1) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::Shared, events::ready_queue};
+
+    struct Panics;
+
+    impl Poller for Panics {
+        fn poll(&mut self, _: Option<Duration>, _: &mut Polled) -> io::Result<()> {
+            panic!("a poller's panic")
+        }
+    }
+
+    #[test]
+    fn a_poller_that_panics_is_one_that_fails() {
+        let domain = Arc::new(Shared::new(0, 0));
+        let (news, told) = ready_queue(&SignalSender::new(domain.clone()));
+        let watch = Watch::<Box<dyn Poller>>::new(Box::new(Panics), domain.parker.clone());
+        watch.recall();
+        // The observer's whole life, on this thread.
+        watch.observe(&mut Keeper::new(news, Arc::default(), false));
+        assert!(domain.parker.take(), "a domain that waits is woken");
+        assert!(matches!(told.try_recv(), Some(News::Failed(_))), "and learns why");
+        assert!(watch.harvest(|_| ()).is_none(), "nobody polls again");
     }
 }

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
@@ -409,6 +409,15 @@ fn select_is_called_once_in_a_quantum() {
     }
 }
 
+/// A computation, which nothing but the hint would end.
+fn compute_until_asked() {
+    let begun = Instant::now();
+    while !should_yield() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody asked this task to give way");
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn should_yield_says_that_a_signal_waits() {
     each(|builder| {
@@ -429,10 +438,7 @@ fn should_yield_says_that_a_signal_waits() {
                 assert!(!should_yield(), "a ready task is no news");
                 let uid = gate.get().unwrap();
                 let thread = thread::spawn(move || sender.send(uid));
-                // A computation, which nothing else would end.
-                while !should_yield() {
-                    std::hint::spin_loop();
-                }
+                compute_until_asked();
                 yield_if_needed().await;
                 assert_eq!(log.len(), 1, "the event went first");
                 thread.join().unwrap();
@@ -457,14 +463,10 @@ fn should_yield_says_that_a_source_became_ready_before_the_slice() {
                 // Two slices of one tick: news comes in the first, and the second has to hear of it.
                 let first = spawn(async move {
                     std::io::Write::write_all(&mut peer, &[1]).unwrap();
-                    while !should_yield() {
-                        std::hint::spin_loop();
-                    }
+                    compute_until_asked();
                 });
                 let second = spawn(async {
-                    while !should_yield() {
-                        std::hint::spin_loop();
-                    }
+                    compute_until_asked();
                 });
                 first.await.unwrap();
                 second.await.unwrap();
@@ -479,9 +481,7 @@ fn should_yield_says_that_a_call_has_ended() {
     plain()
         .run(async {
             let called = call(async || ());
-            while !should_yield() {
-                thread::yield_now();
-            }
+            compute_until_asked();
             called.await.unwrap();
         })
         .unwrap();
@@ -494,9 +494,7 @@ fn should_yield_says_that_a_timer_is_due() {
             .run(async {
                 let slept = spawn(vigie::time::sleep(Duration::from_millis(5)));
                 yield_now().await;
-                while !should_yield() {
-                    std::hint::spin_loop();
-                }
+                compute_until_asked();
                 yield_now().await;
                 assert_eq!(slept.state(), vigie::PromiseState::Returned);
             })
