@@ -2,7 +2,7 @@
 # The loom models of the protocols, each at its own preemption bound: a minute or two on two cores.
 # Any argument but `nightly` is a bound for all (see loom-tests/README.md).
 # `ci/loom.sh nightly` raises the bound of each model as far as it ends within VIGIE_LOOM_SECONDS (120), up to
-# no bound at all, and says how far that was; further arguments choose models. An hour or two.
+# no bound at all, and says how far that was; further arguments choose models. Two or three hours.
 # Needs the Rust toolchain only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
