@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The loom models of the protocols, each at its own preemption bound: a minute or two on two cores.
-# Any argument but `nightly` is a bound for all (see loom-tests/README.md).
+# A first argument `4`, `+1` or `none` is a bound for all (see loom-tests/README.md), and further ones choose models.
 # `ci/loom.sh nightly` raises the bound of each model as far as it ends within VIGIE_LOOM_SECONDS (120), up to
-# no bound at all, and says how far that was; further arguments choose models. Two or three hours.
+# no bound at all, and says how far that was. Two or three hours.
 # Needs the Rust toolchain only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -49,7 +49,7 @@ if [[ ${1-} == nightly ]]; then
     how=climb
     export SECONDS_EACH=${VIGIE_LOOM_SECONDS:-120}
     shift
-elif [[ -n ${1-} ]]; then
+elif [[ ${1-} =~ ^(none|\+?[0-9]+)$ ]]; then
     export VIGIE_LOOM_BOUND=$1
     shift
 fi

@@ -142,7 +142,7 @@ fn own(desk: &Desk<()>, mail: usize) {
     });
 }
 
-/// I28: several rings for one sleep, beside signals that interrupt reads and writes.
+/// I27: several rings for one sleep, beside signals that interrupt reads and writes.
 #[test]
 fn bell_two_notifiers() {
     check("bell_two_notifiers", 5, || {
@@ -155,7 +155,7 @@ fn bell_two_notifiers() {
     });
 }
 
-/// I28 where the sleep may also end by an event, so that the byte is found by a later poll, or is one of
+/// I27 where the sleep may also end by an event, so that the byte is found by a later poll, or is one of
 /// two.
 #[test]
 fn bell_beside_event() {

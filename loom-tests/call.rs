@@ -47,7 +47,7 @@ fn result(promise: &Promise) -> Poll<()> {
     finished(promise).map(|()| drop(promise.take().expect("a call that was not cancelled has a result")))
 }
 
-/// I16 and I17: two calls, one after the other.
+/// I15 and I16: two calls, one after the other.
 #[test]
 fn call_awaited() {
     check("call_awaited", 4, || {
@@ -55,7 +55,7 @@ fn call_awaited() {
     });
 }
 
-/// I16: a cancellation reaches a task that would stay for ever, and then the next one in its place.
+/// I15: a cancellation reaches a task that would stay for ever, and then the next one in its place.
 #[test]
 fn call_cancel_arrives() {
     let call = |slice: &Slice<'_>| {
@@ -66,7 +66,7 @@ fn call_cancel_arrives() {
     check("call_cancel_arrives", 3, move || play(1, 2, call, |_, promise| finished(promise)));
 }
 
-/// I17 and I18: a task is cancelled that may have finished by then; so the next one may live in its
+/// I16 and I17: a task is cancelled that may have finished by then; so the next one may live in its
 /// place, and must not be hit.
 #[test]
 fn call_cancelled_late() {
@@ -79,7 +79,7 @@ fn call_cancelled_late() {
     check("call_cancelled_late", 3, move || play(1, 1, call, |_, next| result(next)));
 }
 
-/// I17: a promise is dropped when another call has given its result: its task may not have begun, may
+/// I16: a promise is dropped when another call has given its result: its task may not have begun, may
 /// have finished there, or here.
 #[test]
 fn call_dropped() {

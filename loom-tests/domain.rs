@@ -120,7 +120,7 @@ impl Domain {
                 None => {}
             }
         }
-        // I19, seen from here: the root has finished.
+        // I18, seen from here: the root has finished.
         assert_eq!(self.tasks.borrow().iter().count(), 0, "a task outlives the run");
     }
 

@@ -68,7 +68,7 @@ fn collector<const N: usize>(
     })
 }
 
-/// I20: two members, each collected once, with its result.
+/// I19: two members, each collected once, with its result.
 #[test]
 fn finished_two() {
     check("finished_two", 2, || {
@@ -77,7 +77,7 @@ fn finished_two() {
     });
 }
 
-/// I20 for three that have finished before the collector looks: a matter of one thread.
+/// I19 for three that have finished before the collector looks: a matter of one thread.
 #[test]
 fn finished_order() {
     check("finished_order", None, || {
@@ -89,7 +89,7 @@ fn finished_order() {
     });
 }
 
-/// I20 for a collector that is woken by something else too, and waits again, with another waker.
+/// I19 for a collector that is woken by something else too, and waits again, with another waker.
 #[test]
 fn finished_woken_beside() {
     check("finished_woken_beside", 2, || {
@@ -109,7 +109,7 @@ fn finished_woken_beside() {
     });
 }
 
-/// I20 for a set that grows: the first member to be collected brings a third.
+/// I19 for a set that grows: the first member to be collected brings a third.
 #[test]
 fn finished_grows() {
     check("finished_grows", 2, || {
@@ -125,7 +125,7 @@ fn finished_grows() {
     });
 }
 
-/// I20 for a member that is cancelled when the other has been collected, and may have finished by then:
+/// I19 for a member that is cancelled when the other has been collected, and may have finished by then:
 /// it is collected all the same.
 #[test]
 fn finished_cancelled() {

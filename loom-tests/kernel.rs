@@ -22,10 +22,6 @@ pub(super) struct State {
     /// Somebody wants whoever polls to return; the next poll does, and takes this with it.
     woken: bool,
     pub(super) broken: bool,
-    /// How many blocking polls have begun.
-    pub(super) waits: usize,
-    /// What the observer was told about its last batch.
-    pub(super) found: Option<bool>,
 }
 
 impl Kernel {
@@ -75,7 +71,6 @@ impl Poller {
     }
 
     pub(super) fn wait(&mut self) -> Result<Vec<usize>, Broken> {
-        self.0.change(|state| state.waits += 1);
         let ready = |state: &State| !state.events.is_empty() || state.woken || state.broken;
         Self::take(&mut self.0.wait_until(ready))
     }

@@ -159,7 +159,7 @@ impl Run {
     }
 }
 
-/// I21 and I22: two domains that send each other work, so many pieces in all. That the model ends at all
+/// I20 and I21: two domains that send each other work, so many pieces in all. That the model ends at all
 /// shows that the run is given up.
 fn send_to_and_fro(name: &str, bound: usize, work: usize) {
     check(name, bound, move || {
@@ -184,7 +184,7 @@ fn rest_to_and_fro() {
     send_to_and_fro("rest_to_and_fro", 2, 4);
 }
 
-/// I21 and I22 with an outsider: a piece of work of one domain starts a thread, which brings another, and
+/// I20 and I21 with an outsider: a piece of work of one domain starts a thread, which brings another, and
 /// leaves.
 #[test]
 fn rest_outsider() {
@@ -198,7 +198,7 @@ fn rest_outsider() {
     });
 }
 
-/// I21 and I22 with a waker that is kept outside, used, and dropped.
+/// I20 and I21 with a waker that is kept outside, used, and dropped.
 #[test]
 fn rest_waker() {
     check("rest_waker", 2, || {
@@ -211,7 +211,7 @@ fn rest_waker() {
     });
 }
 
-/// I21 and I22 for a run of one domain, with an outsider.
+/// I20 and I21 for a run of one domain, with an outsider.
 #[test]
 fn rest_alone() {
     check("rest_alone", None, || {

@@ -127,7 +127,7 @@ impl Run {
         self.ends[who].store(1, Ordering::Relaxed);
     }
 
-    /// I19, when the root has finished: all that was ever called has ended, and what it did is seen.
+    /// I18, when the root has finished: all that was ever called has ended, and what it did is seen.
     pub(super) fn assert_all_have_ended(&self) {
         let called = &self.ends[..self.called.get()];
         assert!(called.iter().all(|end| end.load(Ordering::Relaxed) == 1), "the root goes first");
@@ -136,7 +136,7 @@ impl Run {
         });
     }
 
-    /// I17, when no promise was leaked: not when the root finished, and not later.
+    /// I16, when no promise was leaked: not when the root finished, and not later.
     pub(super) fn assert_no_result_is_left(&self) {
         assert_eq!(self.left.get(), 0, "results outlive their calls");
         assert_eq!(self.gone.get(), self.made.get(), "results made, and gone");

@@ -46,8 +46,6 @@ impl Watchman<Poller> for Keeper {
     fn stands_down(&mut self) -> bool {
         self.1
     }
-
-    fn found(&mut self, _parked: bool) {}
 }
 
 impl Shared {
@@ -107,7 +105,7 @@ impl Shared {
     }
 }
 
-/// I5, I12 and I29: the end, while an event is under way.
+/// I5, I12 and I28: the end, while an event is under way.
 fn stop_beside_event(name: &str, stands_down: bool) {
     check(name, 2, move || {
         let shared = Shared::new();
@@ -131,7 +129,7 @@ fn shutdown_stood_down() {
     stop_beside_event("shutdown_stood_down", true);
 }
 
-/// I5, I12 and I29: the end, while a signal and a wake are under way.
+/// I5, I12 and I28: the end, while a signal and a wake are under way.
 #[test]
 fn shutdown_beside_strangers() {
     check("shutdown_beside_strangers", 1, || {
@@ -156,7 +154,7 @@ fn shutdown_beside_strangers() {
     });
 }
 
-/// I1, I28 and I29 for the pipe variant: the last interrupts may ring for a domain that has gone.
+/// I1, I27 and I28 for the pipe variant: the last interrupts may ring for a domain that has gone.
 #[test]
 fn shutdown_pipe() {
     check("shutdown_pipe", 2, || {
@@ -178,7 +176,7 @@ fn shutdown_pipe() {
     });
 }
 
-/// I16, I19 and I29: a domain fails while a task on it, and one of another domain, would stay for ever: all of
+/// I15, I18 and I28: a domain fails while a task on it, and one of another domain, would stay for ever: all of
 /// them end, and the root last.
 #[test]
 fn shutdown_after_failure() {

@@ -11,7 +11,7 @@ fn call_leaf(slice: &Slice<'_>, target: usize) {
     drop(slice.call(target, None, || returns(|_| {})));
 }
 
-/// I19: a task whose future is gone waits for the call that it has made, over two domains.
+/// I18: a task whose future is gone waits for the call that it has made, over two domains.
 #[test]
 fn subtree_chain() {
     check("subtree_chain", 2, || {
@@ -24,7 +24,7 @@ fn subtree_chain() {
     });
 }
 
-/// I19 for a chain of tasks of one domain, whose futures are gone when the last one's call ends.
+/// I18 for a chain of tasks of one domain, whose futures are gone when the last one's call ends.
 #[test]
 fn subtree_deep() {
     check("subtree_deep", 4, || {
@@ -37,7 +37,7 @@ fn subtree_deep() {
     });
 }
 
-/// I19 for a chain that comes back to a domain on which an ancestor waits.
+/// I18 for a chain that comes back to a domain on which an ancestor waits.
 #[test]
 fn subtree_back() {
     check("subtree_back", 2, || {
@@ -54,7 +54,7 @@ fn subtree_back() {
     });
 }
 
-/// I19 for children of two domains, of which one has a child on the other's.
+/// I18 for children of two domains, of which one has a child on the other's.
 #[test]
 fn subtree_fan() {
     check("subtree_fan", 2, || {
@@ -68,7 +68,7 @@ fn subtree_fan() {
     });
 }
 
-/// I19 under a cancellation from the top, which reaches tasks that would stay for ever, by way of one
+/// I18 under a cancellation from the top, which reaches tasks that would stay for ever, by way of one
 /// that stays too.
 #[test]
 fn subtree_cancelled() {

@@ -81,7 +81,7 @@ impl<'a, const N: usize> Domain<'a, N> {
     }
 }
 
-/// I23 and I24: two signals of two threads for one suspension, before it waits or after.
+/// I22 and I23: two signals of two threads for one suspension, before it waits or after.
 #[test]
 fn suspend_twice_signalled() {
     check("suspend_twice_signalled", 3, || {
@@ -101,7 +101,7 @@ fn suspend_twice_signalled() {
     });
 }
 
-/// I23 to I25: a suspension is given up while its signal is under way, and the next one takes its place.
+/// I22 to I24: a suspension is given up while its signal is under way, and the next one takes its place.
 #[test]
 fn suspend_given_up() {
     check("suspend_given_up", 4, || {
@@ -125,7 +125,7 @@ fn suspend_given_up() {
     });
 }
 
-/// I23 for two tasks, whose signals come in one batch of each of two threads.
+/// I22 for two tasks, whose signals come in one batch of each of two threads.
 #[test]
 fn suspend_two_tasks() {
     check("suspend_two_tasks", 3, || {
@@ -141,7 +141,7 @@ fn suspend_two_tasks() {
     });
 }
 
-/// I23 for a task that is polled again before its signal, and then waits under another name: that one is
+/// I22 for a task that is polled again before its signal, and then waits under another name: that one is
 /// resumed.
 #[test]
 fn suspend_waits_again() {

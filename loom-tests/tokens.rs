@@ -58,7 +58,7 @@ impl Desk {
     }
 }
 
-/// I26: the readiness of a source that went, reported by one thread, and that of the source that took its
+/// I25: the readiness of a source that went, reported by one thread, and that of the source that took its
 /// place, reported by another.
 #[test]
 fn token_late() {
@@ -122,7 +122,7 @@ impl Move {
     }
 }
 
-/// I27: data comes at any time while the source moves; the domain where it then is learns of that, and
+/// I26: data comes at any time while the source moves; the domain where it then is learns of that, and
 /// the one that it left does not take it for another's.
 #[test]
 fn token_moves() {

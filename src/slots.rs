@@ -49,6 +49,7 @@ impl<T> Slots<T> {
         self.serial
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         self.slab.get(key.index as usize).filter(|(serial, _)| *serial == key.serial).map(|(_, value)| value)
     }

@@ -107,12 +107,14 @@ impl Hooks {
     }
 
     /// Calls each once; those that are added meanwhile wait for the next time.
+    #[inline]
     pub(super) fn call(&self) {
         if !self.list.borrow().is_empty() {
             self.call_all();
         }
     }
 
+    #[cold]
     fn call_all(&self) {
         let end = self.next.get();
         let mut done = None;

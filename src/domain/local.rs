@@ -6,6 +6,7 @@ use std::{
     fmt,
     rc::Rc,
     sync::mpsc,
+    task::Waker,
 };
 
 use fastrand::Rng;
@@ -70,6 +71,10 @@ pub(crate) struct Local {
     pub(super) signalling: Cell<bool>,
     /// Has the token of news been taken that the next `select` will find?
     pub(super) unseen: Cell<bool>,
+    /// Does news wait since before the current slice?
+    pub(super) overdue: Cell<bool>,
+    /// Has the current task given way, to be put into the queue again after its slice?
+    pub(super) yielded: Cell<bool>,
     /// Operations that the current slice may still have succeed at once.
     pub(crate) budget: Cell<u32>,
     /// How often `should_yield` was asked since the domain last ran dry.
@@ -135,6 +140,8 @@ impl Local {
             interrupt: RefCell::new(interrupt),
             signalling: Cell::new(false),
             unseen: Cell::new(false),
+            overdue: Cell::new(false),
+            yielded: Cell::new(false),
             budget: Cell::new(0),
             asked: Cell::new(0),
             busy_ticks: Cell::new(0),
@@ -158,6 +165,7 @@ impl Local {
     }
 
     /// Calls `f` with the domain that runs on this thread, if one does.
+    #[inline]
     pub(crate) fn with<R>(f: impl FnOnce(&Rc<Self>) -> R) -> Option<R> {
         // A thread that is going down has no domain either.
         CURRENT.try_with(|current| current.borrow().as_ref().map(f)).ok().flatten()
@@ -254,6 +262,7 @@ impl Local {
     }
 
     /// Puts a task into the queue, unless it is in one.
+    #[inline]
     pub(crate) fn schedule(&self, task: Rc<dyn Task>) {
         let node = task.node();
         if node.is_ending() || node.queued.replace(true) {
@@ -265,6 +274,16 @@ impl Local {
         } else {
             queue.push_ordinary(task);
         }
+    }
+
+    /// Has the current task run again after this slice, if it is what `waker` wakes: then nothing has to be
+    /// looked up. `false` if it is not.
+    pub(crate) fn give_way(&self, waker: &Waker) -> bool {
+        let own = self.current.borrow().as_ref().is_some_and(|task| task.is_woken_by(waker));
+        if own {
+            self.yielded.set(true);
+        }
+        own
     }
 
     /// Wakes a task of this domain, if it still lives.
@@ -308,12 +327,14 @@ impl Local {
     }
 
     /// Ends what was doomed. No task is running.
+    #[inline]
     pub(super) fn reap(&self) {
         if !self.doomed.borrow().is_empty() {
             self.reap_all();
         }
     }
 
+    #[cold]
     fn reap_all(&self) {
         loop {
             let Some(task) = self.doomed.borrow_mut().pop_front() else {

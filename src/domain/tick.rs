@@ -41,10 +41,12 @@ impl Local {
         self.hooks.call();
         self.reap();
         self.select();
-        let signalled = self.queue.borrow().signalled().min(SIGNALLED);
-        for _ in 0..signalled {
-            let task = self.queue.borrow_mut().pop_signalled();
-            self.run_slice(task);
+        let signalled = self.run_signalled(SIGNALLED);
+        // What has come meanwhile goes first as well, once: more would be at the cost of ordinary tasks.
+        if signalled < SIGNALLED && self.has_news() {
+            self.take_mail();
+            self.select_once(false);
+            self.run_signalled(SIGNALLED - signalled);
         }
         for _ in 0..self.quanta {
             let task = self.queue.borrow_mut().pop_ordinary();
@@ -53,6 +55,21 @@ impl Local {
             }
             self.run_slice(task);
         }
+    }
+
+    /// A slice for each task that has been signalled so far, at most so many; how many it were.
+    fn run_signalled(&self, limit: usize) -> usize {
+        let signalled = self.queue.borrow().signalled().min(limit);
+        for _ in 0..signalled {
+            let task = self.queue.borrow_mut().pop_signalled();
+            self.run_slice(task);
+        }
+        signalled
+    }
+
+    /// Is there news that was not looked at, by the domain or by its events?
+    fn has_news(&self) -> bool {
+        self.unseen.get() || self.shared.parker.is_notified()
     }
 
     /// Reads what there is; one load where there is nothing.
@@ -179,13 +196,19 @@ impl Local {
         let mut signals = Signals::default();
         self.signalling.set(true);
         let result = self.ask_events(|events| events.select(block, &cancelled, &mut signals));
-        for uid in signals.drain() {
-            self.count_happening();
-            shielded(|| self.signal(uid));
+        if !signals.is_empty() {
+            self.signal_all(signals);
         }
         self.signalling.set(false);
         if let Some(Err(error)) = result {
             self.fail(Fatal::Error(error));
+        }
+    }
+
+    fn signal_all(&self, mut signals: Signals) {
+        for uid in signals.drain() {
+            self.count_happening();
+            shielded(|| self.signal(uid));
         }
     }
 
@@ -198,14 +221,19 @@ impl Local {
     }
 
     /// Does news wait that a running task should give way to?
+    #[inline]
     pub(crate) fn should_yield(&self) -> bool {
-        // What is in the queue already may have come with the last mail.
-        if self.shared.parker.is_notified() || self.unseen.get() || self.queue.borrow().signalled() > 0 {
+        if self.overdue.get() || self.shared.parker.is_notified() {
             return true;
         }
         let asked = self.asked.get().wrapping_add(1);
         self.asked.set(asked);
-        asked.is_multiple_of(BUSY_ASKED) && self.ask_events(|events| events.busy()).unwrap_or(false)
+        asked.is_multiple_of(BUSY_ASKED) && self.ask_whether_busy()
+    }
+
+    #[cold]
+    fn ask_whether_busy(&self) -> bool {
+        self.ask_events(|events| events.busy()).unwrap_or(false)
     }
 
     /// Calls the events, unless there are none, or none any more, or they are in use up the stack.
@@ -307,6 +335,7 @@ impl Local {
             // What the token stood for may be the events' affair.
             self.unseen.set(true);
         }
+        self.overdue.set(self.unseen.get() || self.queue.borrow().signalled() > 0);
         // Whoever was doomed takes no further step, though the news that doomed it also woke it.
         self.reap();
         let node = task.node();
@@ -319,8 +348,11 @@ impl Local {
         *self.current.borrow_mut() = Some(task.clone());
         let polled = task.poll();
         let left = self.current.take();
-        if let Poll::Ready(ending) = polled {
-            self.ended(&task, ending);
+        let yielded = self.yielded.take();
+        match polled {
+            Poll::Ready(ending) => self.ended(&task, ending),
+            Poll::Pending if yielded => self.schedule(task),
+            Poll::Pending => {}
         }
         drop(left);
     }

@@ -222,10 +222,8 @@ fn watch_hands_over() {
             Ok(self.0.push_all(poller.wait()))
         }
         fn stands_down(&mut self) -> bool {
-            self.1 >= 2
-        }
-        fn found(&mut self, parked: bool) {
-            self.1 = if parked { 0 } else { self.1 + 1 };
+            self.1 += 1;
+            self.1.is_multiple_of(3)
         }
     }
     let rounds = rounds();

@@ -24,9 +24,6 @@ pub(crate) trait Watchman<P> {
 
     /// Should the watch be given up with the batch just pushed?
     fn stands_down(&mut self) -> bool;
-
-    /// The domain was found parked, or awake, by the batch just pushed.
-    fn found(&mut self, parked: bool);
 }
 
 /// The poller has failed, and the domain has been told.
@@ -70,11 +67,11 @@ impl<P> Watch<P> {
         }
     }
 
-    /// Steps O1 to O5, until the watch is given up or stopped.
+    /// Steps O1 to O4, until the watch is given up or stopped.
     fn keep_watch(&self, watchman: &mut impl Watchman<P>) {
         loop {
             // O1, O2.
-            // SAFETY: the word is OBSERVER, set by `recall` or by O5: the poller is ours until O3.
+            // SAFETY: the word is OBSERVER, set by `recall`: the poller is ours until O3.
             let harvested = self.poller.with_mut(|poller| watchman.harvest(unsafe { &mut *poller }));
             let Ok(ready) = harvested else {
                 // Relaxed: nobody takes the poller after STOP.
@@ -94,10 +91,8 @@ impl<P> Watch<P> {
             // it before it parks.
             let down = watchman.stands_down() && self.give_up();
             // O4.
-            let parked = self.domain.notify();
-            watchman.found(parked);
-            // O5.
-            if down && !(parked && self.take_back()) {
+            self.domain.notify();
+            if down {
                 return;
             }
         }
@@ -109,20 +104,13 @@ impl<P> Watch<P> {
         self.word.compare_exchange(OBSERVER, FREE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// O5: FREE -> OBSERVER, by the observer that found the domain asleep.
-    fn take_back(&self) -> bool {
-        // ORDERING: acquire pairs with the release in `harvest`: the domain may have polled since.
-        self.word.compare_exchange(FREE, OBSERVER, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    }
-
     /// D2. The domain, dry: polls by itself if nobody does. `None` if the observer has the watch.
     pub(crate) fn harvest<R>(&self, poll: impl FnOnce(&mut P) -> R) -> Option<R> {
         // ORDERING: acquire pairs with the release in `give_up`.
         self.word.compare_exchange(FREE, DOMAIN, Ordering::Acquire, Ordering::Relaxed).ok()?;
         // SAFETY: the word is DOMAIN, and only the domain's thread, here, takes it from that.
         let result = self.poller.with_mut(|poller| poll(unsafe { &mut *poller }));
-        // ORDERING: release pairs with the acquire in `take_back`, and with that in `observe`, which
-        // finds what `recall` made of this.
+        // ORDERING: release pairs with the acquire in `observe`, which finds what `recall` made of this.
         self.word.swap(FREE, Ordering::Release);
         Some(result)
     }

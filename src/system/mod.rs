@@ -12,6 +12,7 @@
 //! The observer thread starts with the domain's first source: a program that only sleeps has none.
 
 mod observer;
+mod pace;
 mod pipe;
 mod poller;
 mod source;
@@ -186,11 +187,13 @@ impl System {
 
 /// Applies what the domain found by itself; whether it was anything.
 fn apply(found: &mut Vec<(Token, Readiness)>, sources: &mut Sources) -> bool {
-    let any = !found.is_empty();
+    if found.is_empty() {
+        return false;
+    }
     for (token, readiness) in found.drain(..) {
         sources.apply(token, readiness);
     }
-    any
+    true
 }
 
 impl Events for System {
@@ -202,7 +205,7 @@ impl Events for System {
             Mode::Observer(observer) => {
                 any |= self.timers.fire(signals);
                 if block && !any {
-                    observer.look_around(&mut self.found)?;
+                    observer.look_around(self.timers.deadline(), &mut self.found)?;
                 } else {
                     // Also when timers keep a domain from ever running dry.
                     observer.look(&mut self.found)?;

@@ -1,5 +1,5 @@
 //! The observer: the thread that blocks in the poller beside a domain, and when which of the two
-//! polls. The hand-over itself is `protocol::Watch`; here are the thread and the judgement.
+//! polls. The hand-over itself is `protocol::Watch`, the judgement is in `pace`.
 
 use std::{
     fmt, io,
@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     News,
+    pace::{Pace, Spinner},
     poller::{Poller, Readiness, Registrar, Token},
 };
 use crate::{
@@ -18,18 +19,12 @@ use crate::{
     sync::{Arc, AtomicBool, AtomicU32, Ordering},
 };
 
-/// How long a domain that runs dry looks for news before it parks.
+/// How long a domain that runs dry looks for news before it parks, while the observer polls.
 const SPIN: Duration = Duration::from_micros(4);
-/// Spins that may be in vain, in a row, before the domain parks without one for a while.
-const VAIN_SPINS: u32 = 8;
-/// Parks without a spin until the next one is tried.
-const PARKS_BETWEEN_SPINS: u32 = 16;
-/// Batches that find the domain awake, in a row, before the observer stands down.
-const PATIENCE: u32 = 4;
-/// The same after it has been recalled again and again before long.
-const MAX_PATIENCE: u32 = 64;
-/// Harvests by the domain that make it worthwhile to have stood down.
-const WORTHWHILE: u32 = 8;
+/// The same while nobody does: about what it takes to park and be woken over the observer.
+const UNWATCHED_SPIN: Duration = Duration::from_micros(50);
+/// From one look around to the next, at first.
+const FIRST_GAP: Duration = Duration::from_micros(1);
 
 type Polled = Vec<(Token, Readiness)>;
 
@@ -47,6 +42,8 @@ pub(super) struct Observer {
     watched: Spinner,
     /// Harvests by the domain since the watch was last free.
     harvests: u32,
+    /// Has one of them found something since the domain was last busy?
+    fruitful: bool,
 }
 
 /// What domain and observer tell each other without needing to be right. All relaxed: nothing depends
@@ -70,9 +67,10 @@ impl Observer {
             domain,
             news,
             always,
-            unwatched: Spinner::new(),
-            watched: Spinner::new(),
+            unwatched: Spinner::default(),
+            watched: Spinner::default(),
             harvests: 0,
+            fruitful: false,
         }
     }
 
@@ -91,11 +89,9 @@ impl Observer {
         Ok(())
     }
 
-    /// The domain has run dry: polls by itself if nobody does, and looks around for a moment.
-    pub(super) fn look_around(&mut self, found: &mut Polled) -> io::Result<()> {
-        if self.thread.is_none() {
-            return Ok(());
-        }
+    /// The domain has run dry: polls by itself if nobody does, and looks around for a moment, though not
+    /// beyond `deadline`. What it looks for may also be another domain's: without a source, too.
+    pub(super) fn look_around(&mut self, deadline: Option<Instant>, found: &mut Polled) -> io::Result<()> {
         self.hints.busy.store(false, Ordering::Relaxed);
         if self.always {
             return Ok(());
@@ -106,16 +102,32 @@ impl Observer {
         }
         let unwatched = self.watch.is_free();
         if self.spinner(unwatched).spins() {
-            let end = Instant::now() + SPIN;
-            let mut lucky = false;
-            while !lucky && Instant::now() < end {
-                std::hint::spin_loop();
-                self.harvest(found)?;
-                lucky = !found.is_empty() || self.domain.is_notified();
-            }
+            let end = Instant::now() + if unwatched { UNWATCHED_SPIN } else { SPIN };
+            let lucky = self.spin(deadline.map_or(end, |deadline| end.min(deadline)), found)?;
             self.spinner(unwatched).learn(lucky);
         }
         Ok(())
+    }
+
+    /// Looks around again and again, ever more seldom, since a poll is a system call. Lets others run
+    /// first: who will bring the news may have only this processor to do it.
+    fn spin(&mut self, end: Instant, found: &mut Polled) -> io::Result<bool> {
+        let mut now = Instant::now();
+        let mut gap = FIRST_GAP;
+        thread::yield_now();
+        while now < end {
+            let next = now + gap;
+            gap *= 2;
+            while Instant::now() < next && !self.domain.is_notified() {
+                std::hint::spin_loop();
+            }
+            self.harvest(found)?;
+            if !found.is_empty() || self.domain.is_notified() {
+                return Ok(true);
+            }
+            now = Instant::now();
+        }
+        Ok(false)
     }
 
     fn spinner(&mut self, unwatched: bool) -> &mut Spinner {
@@ -133,14 +145,18 @@ impl Observer {
     /// The domain has tasks to run, and no time to lose: polls if nobody does. After a few ticks of
     /// that, `busy` leaves the watch to the observer, and this costs one load.
     pub(super) fn look(&mut self, found: &mut Polled) -> io::Result<()> {
-        if self.thread.is_some() && self.watch.is_free() { self.harvest(found) } else { Ok(()) }
+        if self.watch.is_free() { self.harvest(found) } else { Ok(()) }
     }
 
-    /// The domain polls without blocking, if nobody else does.
+    /// The domain polls without blocking, if nobody else does, and there is a source.
     fn harvest(&mut self, found: &mut Polled) -> io::Result<()> {
+        if self.thread.is_none() {
+            return Ok(());
+        }
         let polled = self.watch.harvest(|poller| poller.poll(Some(Duration::ZERO), found));
         if polled.is_some() && !found.is_empty() {
             self.harvests = self.harvests.saturating_add(1);
+            self.fruitful = true;
         }
         polled.unwrap_or(Ok(()))
     }
@@ -155,7 +171,9 @@ impl Observer {
 
     /// The domain computes: leaves the watch to the observer if nobody has it. Is there news?
     pub(super) fn busy(&mut self) -> bool {
-        if self.thread.is_some() && !self.always {
+        // What the domain's own looks find keeps it busy: a second thread would only be in its way.
+        let fruitful = std::mem::take(&mut self.fruitful);
+        if self.thread.is_some() && !self.always && !fruitful {
             self.hints.busy.store(true, Ordering::Relaxed);
             if self.watch.is_free() {
                 self.recall();
@@ -190,17 +208,12 @@ struct Keeper {
     hints: Arc<Hints>,
     always: bool,
     polled: Polled,
-    /// Batches in a row that found the domain awake.
-    awake: u32,
-    /// How many of them it takes to stand down.
-    patience: u32,
-    /// Has the watch been given up since `patience` was last judged?
-    recalled: bool,
+    pace: Pace,
 }
 
 impl Keeper {
     fn new(news: ReadySender<News>, hints: Arc<Hints>, always: bool) -> Self {
-        Self { news, hints, always, polled: Vec::new(), awake: 0, patience: PATIENCE, recalled: false }
+        Self { news, hints, always, polled: Vec::new(), pace: Pace::new(Instant::now()) }
     }
 }
 
@@ -212,6 +225,9 @@ impl Watchman<Box<dyn Poller>> for Keeper {
             self.news.push_all([News::Failed(error)]);
             return Err(Stopped);
         }
+        if !self.always {
+            self.pace.batch(Instant::now(), self.polled.len());
+        }
         let batch = self.polled.drain(..).map(|(token, readiness)| News::Ready(token, readiness));
         Ok(self.news.push_all(batch))
     }
@@ -220,51 +236,8 @@ impl Watchman<Box<dyn Poller>> for Keeper {
         if self.always {
             return false;
         }
-        if std::mem::take(&mut self.recalled) {
-            let worthwhile = self.hints.harvests.load(Ordering::Relaxed) >= WORTHWHILE;
-            self.patience = if worthwhile { PATIENCE } else { (self.patience * 2).min(MAX_PATIENCE) };
-        }
-        let down = self.awake >= self.patience && !self.hints.busy.load(Ordering::Relaxed);
-        if down {
-            self.awake = 0;
-            self.recalled = true;
-        }
-        down
-    }
-
-    fn found(&mut self, parked: bool) {
-        self.awake = if parked { 0 } else { self.awake.saturating_add(1) };
-    }
-}
-
-/// Whether it pays to look around before a park: only where another processor can bring news
-/// meanwhile, and as long as it does now and then.
-#[derive(Debug)]
-struct Spinner {
-    alone: bool,
-    vain: u32,
-    parks: u32,
-}
-
-impl Spinner {
-    fn new() -> Self {
-        let alone = thread::available_parallelism().map_or(1, usize::from) == 1;
-        Self { alone, vain: 0, parks: 0 }
-    }
-
-    fn spins(&mut self) -> bool {
-        if self.alone {
-            return false;
-        }
-        if self.vain < VAIN_SPINS {
-            return true;
-        }
-        self.parks = self.parks.wrapping_add(1);
-        self.parks.is_multiple_of(PARKS_BETWEEN_SPINS)
-    }
-
-    fn learn(&mut self, lucky: bool) {
-        self.vain = if lucky { 0 } else { self.vain.saturating_add(1) };
+        let busy = self.hints.busy.load(Ordering::Relaxed);
+        self.pace.stands_down(busy, self.hints.harvests.load(Ordering::Relaxed))
     }
 }
 

@@ -33,6 +33,7 @@ impl Timers {
     }
 
     /// Signals all that are due, in the order of their deadlines; whether any was.
+    #[inline]
     pub(super) fn fire(&mut self, signals: &mut Signals) -> bool {
         // No clock is read where there is no timer.
         !self.is_empty() && self.fire_due(signals)

@@ -6,6 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use crate::domain::Local;
+
 /// Gives way: the task goes to the back of its domain's queue of ordinary tasks.
 ///
 /// ```
@@ -45,7 +47,9 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.given = true;
-        cx.waker().wake_by_ref();
+        if Local::with(|local| local.give_way(cx.waker())) != Some(true) {
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
     }
 }

@@ -2,10 +2,14 @@
 
 use std::{
     cell::Cell,
-    future::{pending, poll_fn},
+    future::{Future, pending, poll_fn},
     io::{self, Read, Write},
+    pin::pin,
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
@@ -37,6 +41,27 @@ fn tasks_that_give_way_take_turns() {
             });
             vigie::await_all(tasks).await.unwrap();
             assert_eq!(log.take(), [0, 1, 2].repeat(10));
+        })
+        .unwrap();
+}
+
+#[test]
+fn giving_way_within_an_executor_of_its_own_wakes_that() {
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    plain()
+        .run(async {
+            let count = Arc::new(Count(AtomicUsize::new(0)));
+            let mut yielding = pin!(yield_now());
+            let waker = Waker::from(count.clone());
+            assert!(yielding.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            assert_eq!(count.0.load(Ordering::Relaxed), 1);
+            assert!(yielding.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+            assert_eq!(count.0.load(Ordering::Relaxed), 1);
         })
         .unwrap();
 }
@@ -79,12 +104,13 @@ fn neither_events_nor_tasks_starve_the_others() {
                 let rounds = Rc::new(Cell::new(0));
                 let signalled = spawn(signalled_forever(rounds.clone()));
                 let (ticks, ticking) = ticker();
-                // Both are always ready. As many turns each, give or take the start.
+                // All are always ready. Two signals to each quantum, which goes to this task and the ticker
+                // by turns.
                 while ticks.get() < 1000 && rounds.get() < 1000 {
                     yield_now().await;
                 }
                 let (ticks, rounds) = (ticks.get(), rounds.get());
-                assert!(ticks >= 300, "events starve tasks: {ticks} turns in {rounds} signals");
+                assert!(ticks >= 200, "events starve tasks: {ticks} turns in {rounds} signals");
                 assert!(rounds >= 300, "tasks starve events: {rounds} signals in {ticks} turns");
                 signalled.cancel().await.unwrap();
                 ticking.cancel().await.unwrap();
@@ -163,6 +189,18 @@ fn an_event_alone_waits_for_one_quantum_of_a_crowd() {
             assert_eq!(longest(&slices[1000..], "ordinary"), quanta as usize);
         });
     }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "many slices, and slow")]
+fn an_event_that_comes_while_tasks_run_goes_first_but_once() {
+    each(|builder| {
+        // Each signal is sent in the slice that the one before it woke.
+        let slices = slices(builder, 1, 300);
+        let stretches = slices[1000..].split(|slice| *slice == "ordinary").map(<[_]>::len);
+        let lengths: std::collections::BTreeSet<_> = stretches.collect();
+        assert_eq!(longest(&slices[1000..], "signalled"), 2, "{lengths:?}");
+    });
 }
 
 #[test]
@@ -374,7 +412,7 @@ fn mail_that_never_ends_does_not_starve_the_tasks() {
                 turns += 1;
                 yield_now().await;
             }
-            assert!(turns >= 5, "only {turns} turns while {LETTERS} letters were read");
+            assert!(turns >= 4, "only {turns} turns while {LETTERS} letters were read");
         })
         .unwrap();
 }

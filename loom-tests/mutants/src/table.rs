@@ -320,10 +320,8 @@ fn watch() -> Vec<Mutant> {
     const CHECK: &str = "if self.word.load(Ordering::Relaxed) == STOP {";
     const STAND_DOWN: &str = "let down = watchman.stands_down() && self.give_up();
             // O4.
-            let parked = self.domain.notify();";
-    const O5: &str = "if down && !(parked && self.take_back()) {";
+            self.domain.notify();";
     const GIVE_UP: &str = ".compare_exchange(OBSERVER, FREE, Ordering::Release, Ordering::Relaxed).is_ok()";
-    const TAKE_BACK: &str = ".compare_exchange(FREE, OBSERVER, Ordering::Acquire, Ordering::Relaxed).is_ok()";
     const HARVEST: &str = "self.word
             .compare_exchange(FREE, DOMAIN, Ordering::Acquire, Ordering::Relaxed)
             .ok()?;";
@@ -378,19 +376,18 @@ fn watch() -> Vec<Mutant> {
             3,
             WATCH,
             STAND_DOWN,
-            "let parked = self.domain.notify();
+            "self.domain.notify();
             let down = watchman.stands_down() && self.give_up();",
         )
         .also("watch::watch_busy", 3),
         mutant(
             "give-up-relaxed",
-            "watch::watch_stands_down",
+            "watch::watch_busy",
             2,
             WATCH,
             GIVE_UP,
             ".compare_exchange(OBSERVER, FREE, Ordering::Relaxed, Ordering::Relaxed).is_ok()",
         )
-        .also("watch::watch_busy", 2)
         .also("watch::watch_mail", 2),
         mutant(
             "give-up-over-stop",
@@ -401,49 +398,17 @@ fn watch() -> Vec<Mutant> {
             ".swap(FREE, Ordering::Release) == OBSERVER",
         ),
         // O4.
-        mutant(
-            "observer-no-notify",
-            "watch::watch_always",
-            1,
-            WATCH,
-            "let parked = self.domain.notify();",
-            "let parked = false;",
-        ),
-        // O5.
-        mutant(
-            "take-back-relaxed",
-            "watch::watch_stands_down",
-            3,
-            WATCH,
-            TAKE_BACK,
-            ".compare_exchange(FREE, OBSERVER, Ordering::Relaxed, Ordering::Relaxed).is_ok()",
-        ),
-        mutant(
-            "take-back-over-domain",
-            "watch::watch_stands_down",
-            1,
-            WATCH,
-            TAKE_BACK,
-            ".swap(OBSERVER, Ordering::Acquire) != STOP",
-        ),
-        mutant("take-back-left-out", "watch::watch_takes_back", 1, WATCH, O5, "if down {"),
-        mutant(
-            "take-back-from-awake",
-            "watch::watch_takes_back",
-            2,
-            WATCH,
-            O5,
-            "if down && !self.take_back() {",
-        ),
+        mutant("observer-no-notify", "watch::watch_always", 1, WATCH, "// O4. self.domain.notify();", ""),
         // D2.
         mutant(
             "harvest-relaxed",
-            "watch::watch_stands_down",
+            "watch::watch_busy",
             2,
             WATCH,
             "compare_exchange(FREE, DOMAIN, Ordering::Acquire, Ordering::Relaxed)",
             "compare_exchange(FREE, DOMAIN, Ordering::Relaxed, Ordering::Relaxed)",
-        ),
+        )
+        .also("watch::watch_mail", 2),
         mutant("harvest-unasked", "watch::watch_always", 1, WATCH, HARVEST, ""),
         mutant(
             "harvest-unclaimed",
