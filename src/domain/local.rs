@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     fmt,
+    mem::ManuallyDrop,
     rc::Rc,
     sync::mpsc,
     task::Waker,
@@ -27,7 +28,8 @@ use crate::{
 pub(super) const BUDGET: u32 = 32;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+    /// Without a destructor, so that each look costs no question whether it has run; `Entered` empties it.
+    static CURRENT: ManuallyDrop<RefCell<Option<Rc<Local>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// How a run is set, the same for each of its domains.
@@ -167,8 +169,7 @@ impl Local {
     /// Calls `f` with the domain that runs on this thread, if one does.
     #[inline]
     pub(crate) fn with<R>(f: impl FnOnce(&Rc<Self>) -> R) -> Option<R> {
-        // A thread that is going down has no domain either.
-        CURRENT.try_with(|current| current.borrow().as_ref().map(f)).ok().flatten()
+        CURRENT.with(|current| current.borrow().as_ref().map(f))
     }
 
     /// Makes this thread the domain's for as long as the guard lives.

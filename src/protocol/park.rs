@@ -67,6 +67,7 @@ impl Parker {
 
     /// Any thread: is there news? One relaxed load. A `false` may be stale; nothing is lost by it,
     /// since the owner cannot park before it has taken the token.
+    #[inline]
     pub(crate) fn is_notified(&self) -> bool {
         self.word.load(Ordering::Relaxed) == NOTIFIED
     }
