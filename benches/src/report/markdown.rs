@@ -35,7 +35,10 @@ pub(super) fn results(measured: &Measured, plots: &[(String, String)]) -> String
             lines.join("<br>")
         );
     }
-    text.push_str("\n## Plots\n\n");
+    text.push('\n');
+    // Written by hand, of the run that is committed.
+    text.push_str(include_str!("readings.md"));
+    text.push_str("## Plots\n\n");
     for (file, title) in plots {
         let _ = writeln!(text, "![{title}](results/{file})\n");
     }
