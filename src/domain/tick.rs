@@ -345,6 +345,8 @@ impl Local {
         }
         self.count_happening();
         self.budget.set(BUDGET);
+        // A destructor may have given way in the name of a task that was cancelled.
+        self.yielded.set(false);
         *self.current.borrow_mut() = Some(task.clone());
         let polled = task.poll();
         let left = self.current.take();

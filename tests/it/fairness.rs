@@ -66,6 +66,53 @@ fn giving_way_within_an_executor_of_its_own_wakes_that() {
         .unwrap();
 }
 
+/// Gives way as it is dropped, in the name of the task that it was polled by.
+struct GivesWay(Option<Waker>);
+
+impl Drop for GivesWay {
+    fn drop(&mut self) {
+        let waker = self.0.take().unwrap();
+        assert!(pin!(yield_now()).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+}
+
+#[test]
+fn a_destructor_that_gives_way_wakes_no_other_task() {
+    plain()
+        .run(async {
+            let mut last_word = GivesWay(None);
+            let victim = spawn(poll_fn(move |cx| {
+                last_word.0 = Some(cx.waker().clone());
+                Poll::<()>::Pending
+            }));
+            yield_now().await;
+            let ended = victim.cancel();
+            let (mut polls, done) = (0, Rc::new(Cell::new(false)));
+            let mut helper = None;
+            poll_fn(|cx| {
+                polls += 1;
+                if polls == 1 {
+                    // Once more, after the destructor has run, and then not before the helper says so.
+                    let (waker, done) = (cx.waker().clone(), done.clone());
+                    waker.wake_by_ref();
+                    helper = Some(spawn(async move {
+                        for _ in 0..10 {
+                            yield_now().await;
+                        }
+                        done.set(true);
+                        waker.wake();
+                    }));
+                }
+                if done.get() { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            assert_eq!(polls, 3);
+            ended.await.unwrap();
+            helper.unwrap().await.unwrap();
+        })
+        .unwrap();
+}
+
 #[test]
 fn giving_way_lets_all_ready_tasks_run_once() {
     plain()
