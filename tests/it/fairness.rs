@@ -69,6 +69,12 @@ fn giving_way_within_an_executor_of_its_own_wakes_that() {
 /// Gives way as it is dropped, in the name of the task that it was polled by.
 struct GivesWay(Option<Waker>);
 
+impl GivesWay {
+    fn keep(&mut self, waker: &Waker) {
+        self.0 = Some(waker.clone());
+    }
+}
+
 impl Drop for GivesWay {
     fn drop(&mut self) {
         let waker = self.0.take().unwrap();
@@ -82,7 +88,7 @@ fn a_destructor_that_gives_way_wakes_no_other_task() {
         .run(async {
             let mut last_word = GivesWay(None);
             let victim = spawn(poll_fn(move |cx| {
-                last_word.0 = Some(cx.waker().clone());
+                last_word.keep(cx.waker());
                 Poll::<()>::Pending
             }));
             yield_now().await;
