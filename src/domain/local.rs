@@ -81,8 +81,6 @@ pub(crate) struct Local {
     pub(crate) budget: Cell<u32>,
     /// How often `should_yield` was asked since the domain last ran dry.
     pub(super) asked: Cell<u32>,
-    /// Ticks since the domain last ran dry.
-    pub(super) busy_ticks: Cell<u32>,
     /// How many calls went out: the next goes to the next domain.
     calls: Cell<usize>,
     rng: RefCell<Option<Rng>>,
@@ -146,7 +144,6 @@ impl Local {
             yielded: Cell::new(false),
             budget: Cell::new(0),
             asked: Cell::new(0),
-            busy_ticks: Cell::new(0),
             calls: Cell::new(0),
             rng: RefCell::new(rng),
             hopeless: Cell::new(false),

@@ -17,9 +17,7 @@ use crate::{
 const SIGNALLED: usize = 64;
 /// How many messages, and how many signals, are read before tasks run again.
 const MAIL: usize = 1024;
-/// Ticks without running dry after which the events hear of it, and again after as many.
-const BUSY_TICKS: u32 = 16;
-/// How many calls of `should_yield` count as much as that.
+/// Calls of `should_yield` after which the events hear of it, and again after as many.
 const BUSY_ASKED: u32 = 64;
 
 impl Local {
@@ -132,11 +130,9 @@ impl Local {
     fn select(&self) {
         self.answer_asks();
         if !self.is_dry() {
-            self.count_busy_tick();
             return self.select_once(false);
         }
         self.asked.set(0);
-        self.busy_ticks.set(0);
         let parker = &self.shared.parker;
         if self.interrupt.borrow().is_some() {
             let rests = self.rest();
@@ -209,14 +205,6 @@ impl Local {
         for uid in signals.drain() {
             self.count_happening();
             shielded(|| self.signal(uid));
-        }
-    }
-
-    fn count_busy_tick(&self) {
-        let ticks = self.busy_ticks.get().wrapping_add(1);
-        self.busy_ticks.set(ticks);
-        if ticks.is_multiple_of(BUSY_TICKS) {
-            self.ask_events(|events| events.busy());
         }
     }
 

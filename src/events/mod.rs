@@ -123,9 +123,9 @@ pub trait Events: Any {
         true
     }
 
-    /// Called now and then while the domain computes without running dry, also in the middle of a
-    /// task that asks [`should_yield`](crate::should_yield): would `select` have signals now? Events
-    /// that need the domain's own thread to learn of news look for it here, without blocking.
+    /// Called now and then in the middle of a task that computes and asks
+    /// [`should_yield`](crate::should_yield): would `select` have signals now? Events that need the
+    /// domain's own thread to learn of news look for it here, without blocking.
     fn busy(&mut self) -> bool {
         false
     }

@@ -103,8 +103,6 @@ pub(crate) struct System {
     news: ReadyReceiver<News>,
     home: Arc<Home>,
     mode: Mode,
-    /// What the domain found by polling by itself, to be applied.
-    found: Vec<(Token, Readiness)>,
 }
 
 enum Mode {
@@ -142,15 +140,7 @@ impl System {
             Variant::Observer => Mode::Observer(Observer::new(poller, seat, home.news.clone(), false)),
             Variant::Always => Mode::Observer(Observer::new(poller, seat, home.news.clone(), true)),
         };
-        Ok(Self {
-            sources: Sources::new(),
-            timers: Timers::default(),
-            registrar,
-            news,
-            home,
-            mode,
-            found: Vec::new(),
-        })
+        Ok(Self { sources: Sources::new(), timers: Timers::default(), registrar, news, home, mode })
     }
 
     /// Has the poller watch a source, for all it can be ready for, from now on.
@@ -174,30 +164,18 @@ impl System {
         self.sources.remove(token);
     }
 
-    /// Takes what others have left; whether there was anything.
+    /// Takes what others have left; whether a task waited for it.
     fn read_news(&mut self) -> io::Result<bool> {
         let mut any = false;
         while let Some(news) = self.news.try_recv() {
-            any = true;
             match news {
-                News::Ready(token, readiness) => self.sources.apply(token, readiness),
+                News::Ready(token, readiness) => any |= self.sources.apply(token, readiness),
                 News::Gone(token) => self.forget(token),
                 News::Failed(error) => return Err(error),
             }
         }
         Ok(any)
     }
-}
-
-/// Applies what the domain found by itself; whether it was anything.
-fn apply(found: &mut Vec<(Token, Readiness)>, sources: &mut Sources) -> bool {
-    if found.is_empty() {
-        return false;
-    }
-    for (token, readiness) in found.drain(..) {
-        sources.apply(token, readiness);
-    }
-    true
 }
 
 impl Events for System {
@@ -209,19 +187,17 @@ impl Events for System {
             Mode::Observer(observer) => {
                 any |= self.timers.fire(signals);
                 if block && !any {
-                    observer.look_around(self.timers.deadline(), &mut self.found)?;
+                    observer.look_around(self.timers.deadline(), &mut self.sources)?;
                 } else {
                     // Also when timers keep a domain from ever running dry.
-                    observer.look(&mut self.found)?;
+                    observer.look(&mut self.sources)?;
                 }
-                apply(&mut self.found, &mut self.sources);
             }
             Mode::Pipe(pipe) => {
-                any |= apply(&mut self.found, &mut self.sources);
+                any |= pipe.apply(&mut self.sources);
                 if block || !self.sources.is_empty() {
-                    let deadline = self.timers.deadline();
-                    pipe.poll(block && !any, deadline, &mut self.found)?;
-                    apply(&mut self.found, &mut self.sources);
+                    pipe.poll(block && !any, self.timers.deadline())?;
+                    pipe.apply(&mut self.sources);
                 }
                 self.timers.fire(signals);
             }
@@ -255,7 +231,7 @@ impl Events for System {
             Mode::Observer(observer) => observer.busy(),
             // An error shows again in the `select` that follows.
             Mode::Pipe(pipe) if !self.sources.is_empty() => {
-                pipe.poll(false, None, &mut self.found).is_err() || !self.found.is_empty()
+                pipe.poll(false, None).is_err() || pipe.has_found()
             }
             Mode::Pipe(_) => false,
         };

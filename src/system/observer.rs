@@ -12,6 +12,7 @@ use super::{
     News,
     pace::{Pace, Spinner},
     poller::{Poller, Readiness, Registrar, Token},
+    source::Sources,
 };
 use crate::{
     events::{ReadySender, Seat, SignalSender},
@@ -25,8 +26,12 @@ const SPIN: Duration = Duration::from_micros(4);
 const UNWATCHED_SPIN: Duration = Duration::from_micros(50);
 /// From one look around to the next, at first.
 const FIRST_GAP: Duration = Duration::from_micros(1);
+/// From one look between tasks to the next, at least: a poll is a system call, and tasks can be short.
+const LOOK_GAP: Duration = Duration::from_micros(10);
+/// Looks between tasks that may be in vain, in a row, before the watch goes to the observer.
+const VAIN_LOOKS: u32 = 16;
 
-type Polled = Vec<(Token, Readiness)>;
+pub(super) type Polled = Vec<(Token, Readiness)>;
 
 /// The domain's side.
 pub(super) struct Observer {
@@ -37,13 +42,16 @@ pub(super) struct Observer {
     domain: SignalSender,
     news: ReadySender<News>,
     always: bool,
+    /// What the domain finds by polling, until it is applied.
+    found: Polled,
     /// Whether it pays to look around while nobody polls, and while the observer does.
     unwatched: Spinner,
     watched: Spinner,
     /// Harvests by the domain since the watch was last free.
     harvests: u32,
-    /// Has one of them found something since the domain was last busy?
-    fruitful: bool,
+    /// When the domain last looked between tasks, and how often in vain since it found something or ran dry.
+    looked: Instant,
+    vain_looks: u32,
 }
 
 /// What domain and observer tell each other without needing to be right. All relaxed: nothing depends
@@ -67,10 +75,12 @@ impl Observer {
             domain,
             news,
             always,
+            found: Polled::new(),
             unwatched: Spinner::default(),
             watched: Spinner::default(),
             harvests: 0,
-            fruitful: false,
+            looked: Instant::now(),
+            vain_looks: 0,
         }
     }
 
@@ -91,19 +101,19 @@ impl Observer {
 
     /// The domain has run dry: polls by itself if nobody does, and looks around for a moment, though not
     /// beyond `deadline`. What it looks for may also be another domain's: without a source, too.
-    pub(super) fn look_around(&mut self, deadline: Option<Instant>, found: &mut Polled) -> io::Result<()> {
-        self.hints.busy.store(false, Ordering::Relaxed);
+    pub(super) fn look_around(&mut self, deadline: Option<Instant>, sources: &mut Sources) -> io::Result<()> {
         if self.always {
             return Ok(());
         }
-        self.harvest(found)?;
-        if !found.is_empty() {
+        self.hints.busy.store(false, Ordering::Relaxed);
+        self.vain_looks = 0;
+        if self.harvest(sources)? {
             return Ok(());
         }
         let unwatched = self.watch.is_free();
         if self.spinner(unwatched).spins() {
             let end = Instant::now() + if unwatched { UNWATCHED_SPIN } else { SPIN };
-            let lucky = self.spin(deadline.map_or(end, |deadline| end.min(deadline)), found)?;
+            let lucky = self.spin(deadline.map_or(end, |deadline| end.min(deadline)), sources)?;
             self.spinner(unwatched).learn(lucky);
         }
         Ok(())
@@ -111,7 +121,7 @@ impl Observer {
 
     /// Looks around again and again, ever more seldom, since a poll is a system call. Lets others run
     /// first: who will bring the news may have only this processor to do it.
-    fn spin(&mut self, end: Instant, found: &mut Polled) -> io::Result<bool> {
+    fn spin(&mut self, end: Instant, sources: &mut Sources) -> io::Result<bool> {
         let mut now = Instant::now();
         let mut gap = FIRST_GAP;
         thread::yield_now();
@@ -121,8 +131,7 @@ impl Observer {
             while Instant::now() < next && !self.domain.is_notified() {
                 std::hint::spin_loop();
             }
-            self.harvest(found)?;
-            if !found.is_empty() || self.domain.is_notified() {
+            if self.harvest(sources)? || self.domain.is_notified() {
                 return Ok(true);
             }
             now = Instant::now();
@@ -142,23 +151,52 @@ impl Observer {
         }
     }
 
-    /// The domain has tasks to run, and no time to lose: polls if nobody does. After a few ticks of
-    /// that, `busy` leaves the watch to the observer, and this costs one load.
-    pub(super) fn look(&mut self, found: &mut Polled) -> io::Result<()> {
-        if self.watch.is_free() { self.harvest(found) } else { Ok(()) }
+    /// The domain has tasks to run: polls now and then if nobody does, and leaves the watch to the
+    /// observer where that finds nothing. After that, this costs one load.
+    #[inline]
+    pub(super) fn look(&mut self, sources: &mut Sources) -> io::Result<()> {
+        if self.watch.is_free() { self.look_now(sources) } else { Ok(()) }
     }
 
-    /// The domain polls without blocking, if nobody else does, and there is a source.
-    fn harvest(&mut self, found: &mut Polled) -> io::Result<()> {
-        if self.thread.is_none() {
+    fn look_now(&mut self, sources: &mut Sources) -> io::Result<()> {
+        if self.thread.is_none() || !self.is_time_to_look() {
             return Ok(());
         }
-        let polled = self.watch.harvest(|poller| poller.poll(Some(Duration::ZERO), found));
-        if polled.is_some() && !found.is_empty() {
-            self.harvests = self.harvests.saturating_add(1);
-            self.fruitful = true;
+        if self.harvest(sources)? {
+            self.vain_looks = 0;
+        } else if self.vain_looks < VAIN_LOOKS {
+            self.vain_looks += 1;
+        } else {
+            self.recall();
         }
-        polled.unwrap_or(Ok(()))
+        Ok(())
+    }
+
+    /// Is the last look between tasks long enough ago for another?
+    fn is_time_to_look(&mut self) -> bool {
+        let now = Instant::now();
+        let due = now.duration_since(self.looked) >= LOOK_GAP;
+        if due {
+            self.looked = now;
+        }
+        due
+    }
+
+    /// The domain polls without blocking, if nobody else does, and there is a source. Has it woken a task?
+    /// Some events are no news: that a new connection can be written to, say.
+    fn harvest(&mut self, sources: &mut Sources) -> io::Result<bool> {
+        if self.thread.is_none() {
+            return Ok(false);
+        }
+        let found = &mut self.found;
+        if let Some(polled) = self.watch.harvest(|poller| poller.poll(Some(Duration::ZERO), found)) {
+            polled?;
+        }
+        let woken = sources.apply_all(found);
+        if woken {
+            self.harvests = self.harvests.saturating_add(1);
+        }
+        Ok(woken)
     }
 
     fn recall(&mut self) {
@@ -169,13 +207,11 @@ impl Observer {
         self.watch.recall();
     }
 
-    /// The domain computes: leaves the watch to the observer if nobody has it. Is there news?
+    /// A task computes for long: leaves the watch to the observer if nobody has it. Is there news?
     pub(super) fn busy(&mut self) -> bool {
-        // What the domain's own looks find keeps it busy: a second thread would only be in its way.
-        let fruitful = std::mem::take(&mut self.fruitful);
-        if self.thread.is_some() && !self.always && !fruitful {
+        if self.thread.is_some() && !self.always {
             self.hints.busy.store(true, Ordering::Relaxed);
-            if self.watch.is_free() {
+            if self.watch.is_free() && self.is_time_to_look() {
                 self.recall();
             }
         }

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::poller::{Poller, Readiness, Registrar, Token};
+use super::{
+    poller::{Poller, Readiness, Registrar, Token},
+    source::Sources,
+};
 #[cfg(unix)]
 use crate::protocol::bell;
 use crate::{events::Interrupt, sync::Arc};
@@ -21,6 +24,8 @@ const PIPE: Token = Token(usize::MAX - 1);
 
 pub(super) struct Pipe {
     poller: Box<dyn Poller>,
+    /// What it has found, until it is applied.
+    found: Vec<(Token, Readiness)>,
     #[cfg(unix)]
     ends: Arc<Ends>,
     /// Without a pipe that can be polled, the poller's own wake-up takes its place.
@@ -50,12 +55,12 @@ impl Pipe {
             ioctl_fionbio(end, true)?;
         }
         registrar.add(reader.as_fd(), PIPE)?;
-        Ok(Self { poller, ends: Arc::new(Ends { reader, writer }) })
+        Ok(Self { poller, found: Vec::new(), ends: Arc::new(Ends { reader, writer }) })
     }
 
     #[cfg(not(unix))]
     pub(super) fn new(poller: Box<dyn Poller>, registrar: &Arc<dyn Registrar>) -> io::Result<Self> {
-        Ok(Self { poller, registrar: registrar.clone() })
+        Ok(Self { poller, found: Vec::new(), registrar: registrar.clone() })
     }
 
     #[cfg(unix)]
@@ -72,23 +77,29 @@ impl Pipe {
     }
 
     /// Polls, blocking until `deadline` or not at all, and empties the pipe.
-    pub(super) fn poll(
-        &mut self,
-        block: bool,
-        deadline: Option<Instant>,
-        found: &mut Vec<(Token, Readiness)>,
-    ) -> io::Result<()> {
+    pub(super) fn poll(&mut self, block: bool, deadline: Option<Instant>) -> io::Result<()> {
         let timeout = match deadline {
             _ if !block => Some(Duration::ZERO),
             deadline => deadline.map(|at| at.saturating_duration_since(Instant::now())),
         };
-        self.poller.poll(timeout, found)?;
+        self.poller.poll(timeout, &mut self.found)?;
         #[cfg(unix)]
-        if let Some(at) = found.iter().position(|(token, _)| *token == PIPE) {
-            found.swap_remove(at);
+        if let Some(at) = self.found.iter().position(|(token, _)| *token == PIPE) {
+            self.found.swap_remove(at);
             bell::silence(&*self.ends)?;
         }
         Ok(())
+    }
+
+    pub(super) fn has_found(&self) -> bool {
+        !self.found.is_empty()
+    }
+
+    /// Tells the sources what was found; whether it was anything.
+    pub(super) fn apply(&mut self, sources: &mut Sources) -> bool {
+        let any = self.has_found();
+        sources.apply_all(&mut self.found);
+        any
     }
 }
 
@@ -134,7 +145,6 @@ mod tests {
             let parker = Arc::new(Parker::new());
             parker.set_interrupt(pipe.interrupt());
             let (mail, read) = (Ready::new(parker.clone()), AtomicU64::new(0));
-            let mut found = Vec::new();
             thread::scope(|scope| {
                 for sender in 0..2 {
                     let (mail, read) = (&mail, &read);
@@ -157,13 +167,13 @@ mod tests {
                     }
                     if parker.prepare() {
                         let patience = Instant::now() + Duration::from_secs(60);
-                        pipe.poll(true, Some(patience), &mut found).unwrap();
+                        pipe.poll(true, Some(patience)).unwrap();
                         parker.finish();
                         assert!(Instant::now() < patience, "a ring was lost");
                     }
                 }
             });
-            assert!(found.is_empty(), "the pipe is no source");
+            assert!(!pipe.has_found(), "the pipe is no source");
         }
     }
 }

@@ -268,16 +268,28 @@ impl Sources {
         shielded(|| drop(removed));
     }
 
-    /// The poller has reported a source ready. One that is gone is ignored.
-    pub(super) fn apply(&mut self, token: Token, readiness: Readiness) {
-        let Some(entry) = self.entry(token) else { return };
+    /// The poller has reported a source ready; whether somebody waited for that. One that is gone is
+    /// ignored.
+    pub(super) fn apply(&mut self, token: Token, readiness: Readiness) -> bool {
+        let Some(entry) = self.entry(token) else { return false };
         entry.ready = entry.ready.with(readiness, true);
+        let mut any = false;
         if readiness.has_any(Direction::Read.usable()) {
-            entry.read.wake();
+            any |= entry.read.wake();
         }
         if readiness.has_any(Direction::Write.usable()) {
-            entry.write.wake();
+            any |= entry.write.wake();
         }
+        any
+    }
+
+    /// The same for all of them, which are taken out.
+    pub(super) fn apply_all(&mut self, found: &mut Vec<(Token, Readiness)>) -> bool {
+        let mut any = false;
+        for (token, readiness) in found.drain(..) {
+            any |= self.apply(token, readiness);
+        }
+        any
     }
 
     /// An operation came short, and so used the readiness up; but not where urgent data may have cut
@@ -374,11 +386,13 @@ impl Waiters {
         }
     }
 
-    /// Wakes all. One that panics has only itself to blame, and stops nobody.
-    fn wake(&mut self) {
+    /// Wakes all; whether there was any. One that panics has only itself to blame, and stops nobody.
+    fn wake(&mut self) -> bool {
+        let any = !self.is_empty();
         for waiter in self.list.drain(..) {
             shielded(|| waiter.waker.wake());
         }
+        any
     }
 
     fn is_empty(&self) -> bool {
