@@ -20,7 +20,7 @@ use crate::{
 
 /// Waits for `duration`, from this call on.
 ///
-/// A duration of zero gives way once. Cancellation-safe: dropping it takes its timer out, and leaves
+/// A duration of zero gives way once, as [`yield_now`](crate::yield_now) does. Cancellation-safe: dropping it takes its timer out, and leaves
 /// nothing behind.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ use crate::{
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
     let now = Instant::now();
-    Sleep { deadline: now.checked_add(duration).unwrap_or_else(|| far(now)), timer: None }
+    sleep_until(now.checked_add(duration).unwrap_or_else(|| far(now)))
 }
 
 /// As good as never: further than the clock may go.
@@ -46,7 +46,7 @@ fn far(now: Instant) -> Instant {
 
 /// Waits until `deadline`. As [`sleep`] in all else.
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { deadline, timer: None }
+    Sleep { deadline, timer: None, given: false }
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
@@ -56,6 +56,8 @@ pub struct Sleep {
     deadline: Instant,
     /// The timer, once it was started.
     timer: Option<(Syscall, TimerKey)>,
+    /// Has it given way, since its deadline had passed before it was first polled?
+    given: bool,
 }
 
 impl Sleep {
@@ -82,20 +84,33 @@ impl Future for Sleep {
             // Carried out of the run that it was started in: a new timer, or the error, is due here.
             started => *started = None,
         }
+        if self.given {
+            return Poll::Ready(Ok(()));
+        }
         let mut syscall = match events::syscall() {
             Ok(syscall) => syscall,
             Err(error) => return Poll::Ready(Err(error)),
         };
-        let started = syscall.poll_signalled(cx);
-        debug_assert!(started.is_pending(), "nobody knows this uid yet");
         let key = (self.deadline, syscall.uid());
-        match events::with(|system: &mut System| system.timers.start(key)) {
-            Ok(()) => {
-                self.timer = Some((syscall, key));
-                Poll::Pending
+        let passed = self.deadline <= Instant::now();
+        let started = events::with(|system: &mut System| {
+            if !passed {
+                system.timers.start(key);
             }
-            Err(error) => Poll::Ready(Err(error)),
+        });
+        if let Err(error) = started {
+            return Poll::Ready(Err(error));
         }
+        if passed {
+            // No news, so it goes behind the tasks that wait for their turn.
+            self.given = true;
+            cx.waker().wake_by_ref();
+        } else {
+            let waits = syscall.poll_signalled(cx);
+            debug_assert!(waits.is_pending(), "nobody knows this uid yet");
+            self.timer = Some((syscall, key));
+        }
+        Poll::Pending
     }
 }
 

@@ -54,6 +54,11 @@ impl RunQueue {
     }
 
     #[inline]
+    pub(crate) fn has_ordinary(&self) -> bool {
+        !self.ordinary.is_empty()
+    }
+
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.signalled.is_empty() && self.ordinary.is_empty()
     }

@@ -15,6 +15,8 @@ use crate::{
 
 /// How many signalled tasks run before ordinary ones do again.
 const SIGNALLED: usize = 64;
+/// How often news is looked for before they do.
+const ROUNDS: usize = 3;
 /// How many messages, and how many signals, are read before tasks run again.
 const MAIL: usize = 1024;
 /// Calls of `should_yield` after which the events hear of it, and again after as many.
@@ -39,13 +41,7 @@ impl Local {
         self.hooks.call();
         self.reap();
         self.select();
-        let signalled = self.run_signalled(SIGNALLED);
-        // What has come meanwhile goes first as well, once: more would be at the cost of ordinary tasks.
-        if signalled < SIGNALLED && self.has_news() {
-            self.take_mail();
-            self.select_once(false);
-            self.run_signalled(SIGNALLED - signalled);
-        }
+        self.run_signalled();
         for _ in 0..self.quanta {
             let task = self.queue.borrow_mut().pop_ordinary();
             if task.is_none() {
@@ -55,19 +51,30 @@ impl Local {
         }
     }
 
+    /// Runs signalled tasks, also those of news that comes meanwhile, which goes before ordinary tasks:
+    /// but these have their turn at last.
+    fn run_signalled(&self) {
+        let mut left = SIGNALLED;
+        for round in 1..=ROUNDS {
+            let ran = self.run_batch(left);
+            left -= ran;
+            // Without ordinary tasks the next tick finds the news as soon.
+            if ran == 0 || left == 0 || round == ROUNDS || !self.queue.borrow().has_ordinary() {
+                return;
+            }
+            self.take_mail();
+            self.select_once(false);
+        }
+    }
+
     /// A slice for each task that has been signalled so far, at most so many; how many it were.
-    fn run_signalled(&self, limit: usize) -> usize {
+    fn run_batch(&self, limit: usize) -> usize {
         let signalled = self.queue.borrow().signalled().min(limit);
         for _ in 0..signalled {
             let task = self.queue.borrow_mut().pop_signalled();
             self.run_slice(task);
         }
         signalled
-    }
-
-    /// Is there news that was not looked at, by the domain or by its events?
-    fn has_news(&self) -> bool {
-        self.unseen.get() || self.shared.parker.is_notified()
     }
 
     /// Reads what there is; one load where there is nothing.

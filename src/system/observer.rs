@@ -280,7 +280,7 @@ impl Watchman<Box<dyn Poller>> for Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::Shared, events::ready_queue};
+    use crate::{domain::Shared, events::ready_queue, runtime::SpawnThread};
 
     struct Panics;
 
@@ -288,6 +288,77 @@ mod tests {
         fn poll(&mut self, _: Option<Duration>, _: &mut Polled) -> io::Result<()> {
             panic!("a poller's panic")
         }
+    }
+
+    /// Reports what it was given, a batch for each poll.
+    struct Scripted(std::vec::IntoIter<Polled>);
+
+    impl Poller for Scripted {
+        fn poll(&mut self, _: Option<Duration>, polled: &mut Polled) -> io::Result<()> {
+            polled.extend(self.0.next().into_iter().flatten());
+            Ok(())
+        }
+    }
+
+    /// An observer that has stood down, or has not yet begun; its poller finds these.
+    fn stood_down(script: Vec<Polled>) -> Observer {
+        let domain = Arc::new(Shared::new(0, 0));
+        let (news, _) = ready_queue(&SignalSender::new(domain.clone()));
+        let seat = Seat::new(domain, SpawnThread::default());
+        let mut observer = Observer::new(Box::new(Scripted(script.into_iter())), seat, news, false);
+        observer.start().unwrap();
+        observer
+    }
+
+    fn end(mut observer: Observer) {
+        observer.watch.stop();
+        observer.thread.take().unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn an_event_that_nobody_waits_for_ends_no_look_around() {
+        let mut sources = Sources::new();
+        let token = sources.awaited();
+        let mut observer = stood_down(vec![vec![(token, Readiness::WRITE)], vec![(token, Readiness::READ)]]);
+        // It polls twice at least, however late it is.
+        observer.look_around(None, &mut sources).unwrap();
+        assert_eq!(observer.harvests, 1);
+        end(observer);
+    }
+
+    #[test]
+    fn looks_between_tasks_that_find_nothing_bring_the_observer_back() {
+        let mut sources = Sources::new();
+        let token = sources.awaited();
+        let mut script = vec![vec![]; VAIN_LOOKS as usize];
+        script.push(vec![(token, Readiness::READ)]);
+        let mut observer = stood_down(script);
+        let mut looks = |observer: &mut Observer, times| {
+            for _ in 0..times {
+                // As if time had passed.
+                observer.looked -= LOOK_GAP;
+                observer.look(&mut sources).unwrap();
+            }
+        };
+        looks(&mut observer, VAIN_LOOKS + 1);
+        assert_eq!((observer.harvests, observer.vain_looks), (1, 0), "it was about to, but for this");
+        looks(&mut observer, VAIN_LOOKS);
+        assert!(observer.watch.is_free());
+        looks(&mut observer, 1);
+        assert!(!observer.watch.is_free());
+        end(observer);
+    }
+
+    #[test]
+    fn looks_between_short_tasks_are_rare() {
+        let mut observer = stood_down(vec![]);
+        observer.looked = Instant::now() + Duration::from_secs(3600);
+        let mut sources = Sources::new();
+        for _ in 0..1000 {
+            observer.look(&mut sources).unwrap();
+        }
+        assert_eq!(observer.vain_looks, 0, "no system call is made for most of them");
+        end(observer);
     }
 
     #[test]

@@ -181,6 +181,17 @@ impl<T: AsFd> Source<T> {
 }
 
 #[cfg(test)]
+impl Sources {
+    /// A source that is ready for nothing, and that somebody waits to read.
+    pub(super) fn awaited(&mut self) -> Token {
+        let token = self.insert().unwrap();
+        self.clear(token, Readiness::READ.with(Readiness::WRITE, true));
+        assert!(self.poll_ready(token, Direction::Read, Waker::noop()).is_pending());
+        token
+    }
+}
+
+#[cfg(test)]
 impl<T: AsFd> Source<T> {
     /// How many sources this domain watches.
     pub(crate) fn watched_here() -> usize {

@@ -157,13 +157,13 @@ fn neither_events_nor_tasks_starve_the_others() {
                 let rounds = Rc::new(Cell::new(0));
                 let signalled = spawn(signalled_forever(rounds.clone()));
                 let (ticks, ticking) = ticker();
-                // All are always ready. Two signals to each quantum, which goes to this task and the ticker
+                // All are always ready. Three signals to each quantum, which goes to this task and the ticker
                 // by turns.
                 while ticks.get() < 1000 && rounds.get() < 1000 {
                     yield_now().await;
                 }
                 let (ticks, rounds) = (ticks.get(), rounds.get());
-                assert!(ticks >= 200, "events starve tasks: {ticks} turns in {rounds} signals");
+                assert!(ticks >= 120, "events starve tasks: {ticks} turns in {rounds} signals");
                 assert!(rounds >= 300, "tasks starve events: {rounds} signals in {ticks} turns");
                 signalled.cancel().await.unwrap();
                 ticking.cancel().await.unwrap();
@@ -246,13 +246,13 @@ fn an_event_alone_waits_for_one_quantum_of_a_crowd() {
 
 #[test]
 #[cfg_attr(miri, ignore = "many slices, and slow")]
-fn an_event_that_comes_while_tasks_run_goes_first_but_once() {
+fn events_that_come_while_tasks_run_go_first_but_not_for_ever() {
     each(|builder| {
         // Each signal is sent in the slice that the one before it woke.
         let slices = slices(builder, 1, 300);
         let stretches = slices[1000..].split(|slice| *slice == "ordinary").map(<[_]>::len);
         let lengths: std::collections::BTreeSet<_> = stretches.collect();
-        assert_eq!(longest(&slices[1000..], "signalled"), 2, "{lengths:?}");
+        assert_eq!(longest(&slices[1000..], "signalled"), 3, "{lengths:?}");
     });
 }
 

@@ -444,7 +444,8 @@ fn an_idle_domain_is_not_asked_again_and_again() {
             for _ in 0..1000 {
                 call_on(domain(1), || async {}).await.unwrap();
             }
-            assert!(selects(1) - busy >= 1000);
+            // The one in which it waited for the first was begun before.
+            assert!(selects(1) - busy >= 999);
             // The end of its own call may have been under way.
             assert!(selects(2) - before <= 4, "{}", selects(2) - before);
             assert_eq!(Domain::all().len(), 3);
