@@ -102,6 +102,7 @@ pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> P
 /// # let _ = sum;
 /// }).unwrap();
 /// ```
+#[inline]
 pub fn should_yield() -> bool {
     Local::with(|local| local.should_yield()).unwrap_or(false)
 }

@@ -274,8 +274,17 @@ impl Local {
         }
     }
 
+    /// Puts the task whose slice has just ended, and which still lives, behind the others.
+    #[inline]
+    pub(super) fn requeue(&self, task: Rc<dyn Task>) {
+        if !task.node().queued.replace(true) {
+            self.queue.borrow_mut().push_ordinary(task);
+        }
+    }
+
     /// Has the current task run again after this slice, if it is what `waker` wakes: then nothing has to be
     /// looked up. `false` if it is not.
+    #[inline]
     pub(crate) fn give_way(&self, waker: &Waker) -> bool {
         let own = self.current.borrow().as_ref().is_some_and(|task| task.is_woken_by(waker));
         if own {

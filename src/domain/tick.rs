@@ -208,6 +208,7 @@ impl Local {
         }
     }
 
+    #[inline(never)]
     fn signal_all(&self, mut signals: Signals) {
         for uid in signals.drain() {
             self.count_happening();
@@ -348,7 +349,7 @@ impl Local {
         let yielded = self.yielded.take();
         match polled {
             Poll::Ready(ending) => self.ended(&task, ending),
-            Poll::Pending if yielded => self.schedule(task),
+            Poll::Pending if yielded => self.requeue(task),
             Poll::Pending => {}
         }
         drop(left);

@@ -195,6 +195,13 @@ impl<T> ReadyReceiver<T> {
     pub fn try_recv(&self) -> Option<T> {
         self.0.pop()
     }
+
+    /// Would [`try_recv`](Self::try_recv) find nothing?
+    #[cfg(feature = "system")]
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl<T> fmt::Debug for ReadyReceiver<T> {

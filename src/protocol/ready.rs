@@ -58,6 +58,13 @@ impl<T> Ready<T> {
         self.queue.pop()
     }
 
+    /// Owner: would `pop` find nothing? It says as much as that would.
+    #[cfg(feature = "system")]
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Owner: takes the oldest items, at most `limit` of them.
     pub(crate) fn drain(&self, limit: usize, mut each: impl FnMut(T)) {
         for _ in 0..limit {

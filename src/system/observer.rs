@@ -151,15 +151,16 @@ impl Observer {
         }
     }
 
-    /// The domain has tasks to run: polls now and then if nobody does, and leaves the watch to the
-    /// observer where that finds nothing. After that, this costs one load.
+    /// Does nobody but the observer poll, or is there nothing to poll for?
     #[inline]
-    pub(super) fn look(&mut self, sources: &mut Sources) -> io::Result<()> {
-        if self.watch.is_free() { self.look_now(sources) } else { Ok(()) }
+    pub(super) fn has_watch(&self) -> bool {
+        self.thread.is_none() || !self.watch.is_free()
     }
 
-    fn look_now(&mut self, sources: &mut Sources) -> io::Result<()> {
-        if self.thread.is_none() || !self.is_time_to_look() {
+    /// The domain has tasks to run: polls now and then if nobody does, and leaves the watch to the
+    /// observer where that finds nothing. After that, this costs one load.
+    pub(super) fn look(&mut self, sources: &mut Sources) -> io::Result<()> {
+        if self.has_watch() || !self.is_time_to_look() {
             return Ok(());
         }
         if self.harvest(sources)? {

@@ -13,6 +13,7 @@ use crate::domain::Local;
 /// ```
 /// vigie::run(async { vigie::yield_now().await }).unwrap();
 /// ```
+#[inline]
 pub fn yield_now() -> YieldNow {
     YieldNow { given: false }
 }
@@ -42,6 +43,7 @@ pub struct YieldNow {
 impl Future for YieldNow {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.given {
             return Poll::Ready(());

@@ -8,7 +8,7 @@ use crate::{
     child::{Load, Server, computed},
     figures::{Better::Lower, Outcome},
     gather::{Gather, Quantity},
-    servers::{self, Runtime},
+    servers::{self, Runtime, vigie::Pieces},
 };
 
 enum Case {
@@ -44,7 +44,9 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
             }
             Case::Alone => {
                 let computed = computed(runtime.name, extent.compute)?;
-                add("slower than no hint", "%", (computed.with_hint / computed.without - 1.0) * 100.0);
+                let slower = |pieces: Pieces| (pieces.with_hint / pieces.without - 1.0) * 100.0;
+                add("one chain of arithmetic, slower than no hint", "%", slower(computed.one_chain));
+                add("eight chains at once, slower than no hint", "%", slower(computed.eight_chains));
             }
         }
         Ok(())

@@ -31,10 +31,10 @@ pub(super) fn serve(variant: Variant, job: &args::Serve) -> io::Result<()> {
         }
         others.extend((0..job.idle_tasks).map(|_| spawn(common::idle())));
         if job.hint {
-            let work = Work::of_100_nanos();
+            let mut work = Work::<1>::of_100_nanos();
             others.push(spawn(async move {
                 for piece in 1_u32.. {
-                    work.once();
+                    work.piece();
                     // The hint tells of news from outside, and the task of a new connection is none: those have
                     // their turn every ten milliseconds, which is too seldom to help any request.
                     if should_yield() || piece.is_multiple_of(100_000) {
@@ -71,44 +71,57 @@ pub fn wait(options: &args::Wait) -> io::Result<()> {
 }
 
 /// Nanoseconds that a piece of work takes.
-#[derive(Debug, Serialize, Deserialize)]
+/// Nanoseconds for a piece of work, by how much of the processor it takes: arithmetic each step of which
+/// needs the one before it leaves room for more, eight such chains at once leave little.
+#[derive(Serialize, Deserialize)]
 pub struct Computed {
+    pub one_chain: Pieces,
+    pub eight_chains: Pieces,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Pieces {
     pub with_hint: f64,
     pub without: f64,
 }
 
 /// Computes for so long, in turns with the hint and without, beside a listener that nobody connects to.
 pub fn compute(options: &args::Compute) -> io::Result<()> {
-    let duration = options.duration;
+    let duration = options.duration / 2;
     Builder::new().variant(variant(&options.who)?).extra_domains(0).run(async move {
         let listener = TcpListener::from_std(common::listen()?)?;
         let _accepting = spawn(async move { listener.accept().await.map(drop) });
         yield_now().await;
-        let work = Work::of_100_nanos();
-        let (mut with_hint, mut without) = (Vec::new(), Vec::new());
-        let end = Instant::now() + duration;
-        while Instant::now() < end {
-            let start = Instant::now();
-            for _ in 0..TURN {
-                work.once();
-                if should_yield() {
-                    yield_now().await;
-                }
-            }
-            with_hint.push(start.elapsed());
-            let start = Instant::now();
-            for _ in 0..TURN {
-                work.once();
-            }
-            without.push(start.elapsed());
-        }
-        // The median turn, so that what else the machine did meanwhile does not count.
-        let each = |mut turns: Vec<Duration>| {
-            turns.sort_unstable();
-            turns[turns.len() / 2].as_secs_f64() * 1e9 / f64::from(TURN)
-        };
-        print_json(&Computed { with_hint: each(with_hint), without: each(without) })
+        let one_chain = pieces::<1>(duration).await;
+        print_json(&Computed { one_chain, eight_chains: pieces::<8>(duration).await })
     })?
+}
+
+async fn pieces<const CHAINS: usize>(duration: Duration) -> Pieces {
+    let mut work = Work::<CHAINS>::of_100_nanos();
+    let (mut with_hint, mut without) = (Vec::new(), Vec::new());
+    let end = Instant::now() + duration;
+    while Instant::now() < end {
+        let start = Instant::now();
+        for _ in 0..TURN {
+            work.piece();
+            if should_yield() {
+                yield_now().await;
+            }
+        }
+        with_hint.push(start.elapsed());
+        let start = Instant::now();
+        for _ in 0..TURN {
+            work.piece();
+        }
+        without.push(start.elapsed());
+    }
+    // The median turn, so that what else the machine did meanwhile does not count.
+    let each = |mut turns: Vec<Duration>| {
+        turns.sort_unstable();
+        turns[turns.len() / 2].as_secs_f64() * 1e9 / f64::from(TURN)
+    };
+    Pieces { with_hint: each(with_hint), without: each(without) }
 }
 
 /// Pieces of work between two looks at the clock: a tenth of a millisecond or so.
@@ -118,32 +131,34 @@ fn variant(name: &str) -> io::Result<Variant> {
     name.parse().map_err(io::Error::other)
 }
 
-/// A piece of work that the compiler cannot take away.
+/// Pieces of work that the compiler cannot take away. Each needs the one before it, as what a real
+/// computation has found so far: else the processor would begin the next before this one is done.
 #[derive(Clone, Copy)]
-struct Work {
+struct Work<const CHAINS: usize> {
     rounds: u32,
+    chains: [u64; CHAINS],
 }
 
-impl Work {
+impl<const CHAINS: usize> Work<CHAINS> {
     /// As many rounds as take about 100 ns here.
     fn of_100_nanos() -> Self {
-        let probe = Self { rounds: 100_000 };
+        let mut probe = Self { rounds: 100_000, chains: black_box([1; CHAINS]) };
         let probes = (0..10).map(|_| {
             let start = Instant::now();
-            probe.once();
+            probe.piece();
             start.elapsed()
         });
-        let each = probes.min().unwrap_or_default().as_secs_f64() * 1e9 / f64::from(probe.rounds);
-        Self { rounds: (100.0 / each).ceil() as u32 }
+        let each = probes.min().unwrap_or_default().as_secs_f64() * 1e9 / 100_000.0;
+        Self { rounds: (100.0 / each).ceil() as u32, ..probe }
     }
 
     #[inline]
-    fn once(self) {
-        let mut state = black_box(1_u64);
+    fn piece(&mut self) {
         for _ in 0..self.rounds {
-            // Each round needs the one before it.
-            state = state.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) ^ 1;
+            for chain in &mut self.chains {
+                *chain = chain.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) ^ 1;
+            }
         }
-        black_box(state);
+        black_box(self.chains);
     }
 }
