@@ -5,7 +5,7 @@
 use std::{
     env,
     ffi::OsStr,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     process::{Child, ChildStdout, Command, Output, Stdio},
     sync::mpsc,
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     args::{self, Mode},
     load::Loaded,
+    proc::cpu_time,
     servers::{Started, vigie::Computed},
 };
 
@@ -153,6 +154,23 @@ impl Server {
         self.running.pid()
     }
 
+    /// Runs a load on it to its end, and sees what the server took for it, and what else it did.
+    pub fn load_watched(&mut self, load: &Load) -> Result<Watched> {
+        let (work, cpu, start) = (self.work()?, cpu_time(self.pid())?, Instant::now());
+        let loaded = self.load(load)?;
+        let (cpu, work) = (cpu_time(self.pid())?.saturating_sub(cpu), self.work()?.saturating_sub(work));
+        let elapsed = start.elapsed().as_secs_f64();
+        Ok(Watched { loaded, processors: cpu.as_secs_f64() / elapsed, work: work as f64 / elapsed })
+    }
+
+    /// What its computing tasks have done so far.
+    fn work(&mut self) -> Result<u64> {
+        let mut stdin = self.running.child.stdin.as_ref().ok_or("it has no input")?;
+        stdin.write_all(b"\n").map_err(|error| error.to_string())?;
+        let line = self.running.next_line()?;
+        line.parse().map_err(|_| format!("it said {line:?}"))
+    }
+
     /// Runs a load on it to its end.
     pub fn load(&mut self, load: &Load) -> Result<Loaded> {
         self.load_under(load, |command| command)
@@ -217,6 +235,23 @@ impl Default for Load {
             mode: Mode::Echo,
             pin: false,
         }
+    }
+}
+
+/// What came of a load, and what the server took meanwhile, opening and warm-up included.
+#[derive(Debug)]
+pub struct Watched {
+    pub loaded: Loaded,
+    /// How many processors it kept busy, all its threads together.
+    pub processors: f64,
+    /// What its computing tasks did, a second.
+    pub work: f64,
+}
+
+impl Watched {
+    /// Microseconds of CPU time for each request.
+    pub fn cpu_per_request(&self) -> f64 {
+        self.processors * 1e6 / self.loaded.per_second()
     }
 }
 

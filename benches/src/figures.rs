@@ -47,16 +47,8 @@ impl Outcome {
 }
 
 impl Figure {
-    /// The middle value; the mean of the two in the middle where there is none.
     pub fn median(&self) -> f64 {
-        let mut values = self.values.clone();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        match values.len() {
-            0 => f64::NAN,
-            count if count % 2 == 1 => values[middle],
-            _ => f64::midpoint(values[middle - 1], values[middle]),
-        }
+        median(&self.values)
     }
 
     pub fn min(&self) -> f64 {
@@ -65,6 +57,18 @@ impl Figure {
 
     pub fn max(&self) -> f64 {
         self.values.iter().copied().fold(f64::NAN, f64::max)
+    }
+}
+
+/// The middle value; the mean of the two in the middle where there is none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
     }
 }
 

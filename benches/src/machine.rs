@@ -1,6 +1,6 @@
 //! Where it was measured, and with which versions.
 
-use std::{fs, thread};
+use std::{fs, process::Command, thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,9 @@ pub struct Machine {
     pub processor: String,
     pub processors: usize,
     pub kernel: String,
+    /// What was measured, of the sources' history, and whether they were changed since.
+    #[serde(default)]
+    pub commit: String,
     /// What else ran as the measuring began: the load averages.
     pub load: String,
 }
@@ -24,9 +27,17 @@ impl Machine {
             processor: processor.to_owned(),
             processors: thread::available_parallelism().map_or(0, usize::from),
             kernel: format!("{} {}", uname.sysname().to_string_lossy(), uname.release().to_string_lossy()),
+            commit: commit().unwrap_or_else(|| "unknown".to_owned()),
             load: load.split_whitespace().take(3).collect::<Vec<_>>().join(" "),
         }
     }
+}
+
+fn commit() -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"]);
+    let described = git.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(described.stdout).ok()?.trim().to_owned())
 }
 
 /// The crates that are measured, and those that they stand on.

@@ -2,33 +2,31 @@
 
 use std::{fs, time::Duration};
 
-use rustix::{
-    param::{clock_ticks_per_second, page_size},
-    process::Pid,
-};
+use rustix::{param::page_size, process::Pid};
 
 use crate::child::Result;
 
-/// CPU time of all its threads, as fine as the clock's ticks.
+/// CPU time of all its threads that live, in nanoseconds.
 pub fn cpu_time(pid: Pid) -> Result<Duration> {
-    let stat = read(pid, "stat")?;
-    // The name in brackets may have spaces; user and system time are the 12th and 13th word after it.
-    let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: u64 = words.skip(11).take(2).filter_map(|word| word.parse::<u64>().ok()).sum();
-    Ok(Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64))
+    let spent = of_threads(pid, "schedstat")?;
+    let nanos = spent.iter().map(|spent| spent.split_whitespace().next()?.parse::<u64>().ok());
+    nanos.sum::<Option<u64>>().map(Duration::from_nanos).ok_or_else(|| "no /proc/PID/schedstat".to_owned())
 }
 
 /// Times that any of its threads gave up the processor, or was made to.
 pub fn context_switches(pid: Pid) -> Result<u64> {
+    let statuses = of_threads(pid, "status")?;
+    let lines =
+        statuses.iter().flat_map(|status| status.lines()).filter(|line| line.contains("ctxt_switches"));
+    Ok(lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum())
+}
+
+/// The file of each of its threads.
+fn of_threads(pid: Pid, file: &str) -> Result<Vec<String>> {
     let tasks = format!("/proc/{}/task", pid.as_raw_nonzero());
-    let mut switches = 0;
-    for task in fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?.flatten() {
-        // A thread that has just ended has none.
-        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
-        switches += lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum::<u64>();
-    }
-    Ok(switches)
+    let tasks = fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?;
+    // A thread that has just ended has none.
+    Ok(tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join(file)).ok()).collect())
 }
 
 /// Bytes of memory that it really has.

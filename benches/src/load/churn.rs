@@ -31,11 +31,11 @@ pub(super) fn run(options: &args::Load) -> io::Result<Loaded> {
     let mut ready = Vec::new();
     let start = Instant::now() + options.warm_up;
     let end = start + options.duration;
-    loop {
+    let ended = loop {
         poller.wait(end, &mut ready)?;
         let now = Instant::now();
         if now >= end {
-            break;
+            break now;
         }
         for &name in &ready {
             if visits[name].connection.receive()?.is_none() {
@@ -47,9 +47,9 @@ pub(super) fn run(options: &args::Load) -> io::Result<Loaded> {
             }
             visits[name] = visit(&poller, options.address, name)?;
         }
-    }
+    };
     let unanswered = answered.iter().filter(|answered| !**answered).count();
-    Ok(latencies.loaded(options.duration, unanswered))
+    Ok(latencies.loaded(ended - start, unanswered))
 }
 
 fn visit(poller: &Poller, address: SocketAddr, name: usize) -> io::Result<Visit> {

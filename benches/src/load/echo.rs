@@ -75,11 +75,11 @@ pub(super) fn run(options: &args::Load) -> io::Result<Loaded> {
     }
     let start = Instant::now() + options.warm_up;
     let end = start + options.duration;
-    loop {
+    let ended = loop {
         poller.wait(end, &mut ready)?;
         let now = Instant::now();
         if now >= end {
-            break;
+            break now;
         }
         for &name in &ready {
             let connection = &mut connections[name];
@@ -91,7 +91,7 @@ pub(super) fn run(options: &args::Load) -> io::Result<Loaded> {
                 connection.send()?;
             }
         }
-    }
+    };
     let unanswered = answered.iter().filter(|answered| !**answered).count();
-    Ok(latencies.loaded(options.duration, unanswered))
+    Ok(latencies.loaded(ended - start, unanswered))
 }

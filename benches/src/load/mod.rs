@@ -122,7 +122,7 @@ struct Poller {
 
 impl Poller {
     fn new() -> io::Result<Self> {
-        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(1024) })
+        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(128) })
     }
 
     /// Waits for events until `end` at most, and fills `ready` with the names of what has some.

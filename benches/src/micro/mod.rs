@@ -16,6 +16,8 @@ pub use self::{
     runtime::Contender,
 };
 
+use fastrand::Rng;
+
 use self::args::{Command, HELP};
 use crate::{
     amount::Amount,
@@ -36,9 +38,10 @@ pub fn run(amount: Amount, progress: &mut dyn FnMut(&str)) -> (Vec<Figure>, Vec<
 fn run_cases(cases: &[Case], amount: Amount, progress: &mut dyn FnMut(&str)) -> (Vec<Figure>, Vec<Skipped>) {
     let mut rows: Vec<Row> = cases.iter().map(|case| Row::new(*case, case.count(amount))).collect();
     let repetitions = repetitions(amount);
+    let mut rng = Rng::with_seed(0);
     for repetition in 1..=repetitions {
         for row in &mut rows {
-            row.measure(&mut |next| progress(&format!("{repetition}/{repetitions}: {next}")));
+            row.measure(&mut rng, &mut |next| progress(&format!("{repetition}/{repetitions}: {next}")));
         }
     }
     let mut skipped = Vec::new();
@@ -78,9 +81,11 @@ impl Row {
         Self { case, count, entries }
     }
 
-    /// One repetition: all, one after the other. Who has failed once is not asked again.
-    fn measure(&mut self, progress: &mut dyn FnMut(&str)) {
-        for Entry { contender, measured } in &mut self.entries {
+    /// One repetition: all, one after the other, in any order. Who has failed once is not asked again.
+    fn measure(&mut self, rng: &mut Rng, progress: &mut dyn FnMut(&str)) {
+        let mut order: Vec<_> = self.entries.iter_mut().collect();
+        rng.shuffle(&mut order);
+        for Entry { contender, measured } in order {
             let Ok(repetitions) = measured else { continue };
             progress(&format!("{}: {}", self.case.name(self.count), contender.name()));
             match child::measure(*contender, &self.case, self.count) {

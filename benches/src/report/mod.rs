@@ -188,9 +188,12 @@ fn sentence(verdict: &Verdict) -> String {
     if verdict.shown {
         return format!("{what}: {value} {unit} ({by}: {bound})");
     }
-    let close = if verdict.close && !verdict.reached() { ", the spreads overlap" } else { "" };
+    let between = match verdict.reach_between() {
+        Some((least, most)) if most.is_finite() => format!(", {least:.2}..{most:.2}"),
+        _ => String::new(),
+    };
     let reach = if verdict.reach().is_finite() {
-        format!(" ({:.2} of the mark{close})", verdict.reach())
+        format!(" ({:.2} of the mark{between})", verdict.reach())
     } else {
         String::new()
     };

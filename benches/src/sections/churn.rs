@@ -27,13 +27,14 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
     let runtimes: Vec<&Runtime> = servers::ALL.iter().collect();
     bench.compare(&mut gather, 12, &runtimes, &[false, true], name, |&pin, runtime, gather| {
         let mut server = Server::start(&Serve { pin, ..Serve::of(runtime.name) })?;
-        let loaded = server.load(&Load {
+        let watched = server.load_watched(&Load {
             connections: AT_ONCE,
             duration: extent.load,
             warm_up: extent.warm_up,
             mode: Mode::Churn,
             pin,
         })?;
+        let loaded = &watched.loaded;
         let mut add = |what: &str, unit, better, value| {
             gather.add(
                 Quantity::new(12, format!("{}, {what}", name(&pin)), unit, better),
@@ -44,6 +45,7 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
         add("connections/s", "/s", Higher, loaded.per_second());
         add("p50", "µs", Lower, loaded.p50);
         add("p99", "µs", Lower, loaded.p99);
+        add("CPU a connection", "µs", Lower, watched.cpu_per_request());
         Ok(())
     });
     Ok(gather.outcome())

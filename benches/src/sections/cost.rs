@@ -32,7 +32,7 @@ fn cases() -> Vec<Case> {
         pin,
     };
     let busy = |burners| Case {
-        name: format!("cost, {}", availability::name(&burners)),
+        name: format!("cost, {}", availability::name(burners)),
         connections: availability::CONNECTIONS,
         burners,
         mode: Mode::Echo,

@@ -41,13 +41,15 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
     let runtimes: Vec<&Runtime> = servers::ALL.iter().collect();
     bench.compare(&mut gather, 6, &runtimes, &cases, Case::name, |case, runtime, gather| {
         let mut server = Server::start(&Serve { pin: case.pin, ..Serve::of(runtime.name) })?;
-        let loaded = server.load(&Load {
+        let many = case.connections >= extent.many;
+        let watched = server.load_watched(&Load {
             connections: case.connections,
-            duration: extent.echo,
-            warm_up: extent.warm_up,
+            duration: if many { extent.echo * 2 } else { extent.echo },
+            warm_up: if many { extent.warm_up * 2 } else { extent.warm_up },
             mode: Mode::Echo,
             pin: case.pin,
         })?;
+        let loaded = &watched.loaded;
         let mut add = |what: &str, unit, better, value| {
             let quantity = Quantity::new(6, format!("{}, {what}", case.name()), unit, better);
             gather.add(quantity, runtime.name, value);
@@ -58,6 +60,7 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
         add("p99", "µs", Lower, loaded.p99);
         add("p99.9", "µs", Lower, loaded.p999);
         add("max", "µs", Lower, loaded.max);
+        add("CPU a request", "µs", Lower, watched.cpu_per_request());
         Ok(())
     });
     Ok(gather.outcome())

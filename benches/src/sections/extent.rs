@@ -11,6 +11,8 @@ pub struct Extent {
     pub warm_up: Duration,
     pub echo: Duration,
     pub echo_connections: &'static [usize],
+    /// From so many on, an answer takes so long that all lasts twice as long.
+    pub many: usize,
     /// For everything else under load: slow servers answer a few times in it.
     pub load: Duration,
     /// While requests are counted, but not timed.
@@ -36,6 +38,7 @@ impl Extent {
         warm_up: Duration::from_millis(150),
         echo: Duration::from_millis(600),
         echo_connections: &[1, 4, 16, 128, 1000, 8000],
+        many: 1000,
         load: Duration::from_millis(800),
         counting: Duration::from_millis(300),
         burners: &[0, 1, 8, 64, 512],
@@ -51,6 +54,7 @@ impl Extent {
         warm_up: Duration::from_millis(20),
         echo: Duration::from_millis(60),
         echo_connections: &[1, 16, 1000],
+        many: 1000,
         load: Duration::from_millis(150),
         counting: Duration::from_millis(60),
         burners: &[0, 8, 64],

@@ -32,20 +32,22 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
         match case {
             Case::Loaded => {
                 let mut server = Server::start(&Serve { hint: true, ..Serve::of(runtime.name) })?;
-                let loaded = server.load(&Load {
+                let watched = server.load_watched(&Load {
                     connections: CONNECTIONS,
                     duration: extent.load,
                     warm_up: extent.warm_up,
                     mode: Mode::Echo,
                     pin: false,
                 })?;
-                add("p50", "µs", loaded.p50);
-                add("p99", "µs", loaded.p99);
+                add("p50", "µs", watched.loaded.p50);
+                add("p99", "µs", watched.loaded.p99);
+                add("a piece of work takes", "ns", 1e9 / watched.work);
             }
             Case::Alone => {
                 let computed = computed(runtime.name, extent.compute)?;
                 let slower = |pieces: Pieces| (pieces.with_hint / pieces.without - 1.0) * 100.0;
                 add("one chain of arithmetic, slower than no hint", "%", slower(computed.one_chain));
+                add("pieces apart, slower than no hint", "%", slower(computed.apart));
                 add("eight chains at once, slower than no hint", "%", slower(computed.eight_chains));
             }
         }

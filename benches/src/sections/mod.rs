@@ -13,6 +13,7 @@ mod start;
 
 use std::{collections::HashSet, io, time::Duration};
 
+use fastrand::Rng;
 use indicatif::ProgressBar;
 
 use self::extent::Extent;
@@ -67,8 +68,8 @@ impl Bench {
         self.progress.set_message(what);
     }
 
-    /// Measures every runtime in every case, all runtimes by turns within each repetition, and each
-    /// repetition beginning with another one. What fails in a case is skipped with the reason, and not tried again
+    /// Measures every runtime in every case, all runtimes by turns within each repetition, each time in
+    /// another order. What fails in a case is skipped with the reason, and not tried again
     /// in that case; a server that does not serve at all is skipped once.
     fn compare<C>(
         &self,
@@ -93,9 +94,9 @@ impl Bench {
         let mut failed = HashSet::new();
         for repetition in 0..self.extent.repetitions {
             for (number, case) in cases.iter().enumerate() {
-                let first = repetition % serving.len().max(1);
-                let (later, sooner) = serving.split_at(first);
-                for runtime in sooner.iter().chain(later) {
+                let mut order = serving.clone();
+                Rng::with_seed((repetition * cases.len() + number) as u64).shuffle(&mut order);
+                for runtime in order {
                     self.step(format!("{}, {}", name(case), runtime.name));
                     if failed.contains(&(number, runtime.name)) {
                         continue;

@@ -6,6 +6,7 @@ use std::{
     hint::spin_loop,
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::atomic::{AtomicU64, Ordering},
     task::{Poll, Waker},
     time::{Duration, Instant},
 };
@@ -42,12 +43,32 @@ pub fn ready(address: SocketAddr) -> io::Result<()> {
     stdout.flush()
 }
 
+/// What computing tasks have done so far: slices, or pieces of work.
+static WORK: AtomicU64 = AtomicU64::new(0);
+
+/// A computing task has done so much more.
+pub fn worked(amount: u64) {
+    // Relaxed: a count.
+    WORK.fetch_add(amount, Ordering::Relaxed);
+}
+
+/// Answers each line of the input by what was done so far, until the input ends.
+pub fn tell_work() {
+    for line in io::stdin().lines() {
+        // An error is an end as well.
+        if line.is_err() || super::print_json(&WORK.load(Ordering::Relaxed)).is_err() {
+            return;
+        }
+    }
+}
+
 /// One slice of a burner.
 pub fn burn() {
     let start = Instant::now();
     while start.elapsed() < SLICE {
         spin_loop();
     }
+    worked(1);
 }
 
 thread_local! {

@@ -12,6 +12,9 @@ use glommio::{
 use super::common;
 use crate::args;
 
+/// As many operations at a time as monoio and compio have by themselves.
+const RING: usize = 1024;
+
 pub(super) fn serve(job: &args::Serve) -> io::Result<()> {
     let job = job.clone();
     executor()?.run(async move {
@@ -42,7 +45,7 @@ pub(super) fn start() -> io::Result<()> {
 }
 
 fn executor() -> io::Result<LocalExecutor> {
-    Ok(LocalExecutorBuilder::new(Placement::Unbound).make()?)
+    Ok(LocalExecutorBuilder::new(Placement::Unbound).ring_depth(RING).make()?)
 }
 
 async fn connection(stream: TcpStream) -> io::Result<()> {

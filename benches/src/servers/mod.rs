@@ -141,7 +141,8 @@ fn find(name: &str) -> io::Result<&'static Runtime> {
     })
 }
 
-/// Serves until the process is ended, or its input: whoever started it has gone then.
+/// Serves until the process is ended, or its input: whoever started it has gone then. Until then each line
+/// asks what the computing tasks have done.
 pub fn serve(options: &args::Serve) -> io::Result<()> {
     let runtime = find(&options.who)?;
     if options.pin {
@@ -149,8 +150,7 @@ pub fn serve(options: &args::Serve) -> io::Result<()> {
     }
     common::raise_descriptor_limit()?;
     Builder::new().name("input".to_owned()).spawn(|| {
-        // An error is an end as well.
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        common::tell_work();
         process::exit(0);
     })?;
     (runtime.serve)(options)

@@ -35,6 +35,7 @@ pub(super) fn serve(variant: Variant, job: &args::Serve) -> io::Result<()> {
             others.push(spawn(async move {
                 for piece in 1_u32.. {
                     work.piece();
+                    common::worked(1);
                     // The hint tells of news from outside, and the task of a new connection is none: those have
                     // their turn every ten milliseconds, which is too seldom to help any request.
                     if should_yield() || piece.is_multiple_of(100_000) {
@@ -71,12 +72,16 @@ pub fn wait(options: &args::Wait) -> io::Result<()> {
 }
 
 /// Nanoseconds that a piece of work takes.
-/// Nanoseconds for a piece of work, by how much of the processor it takes: arithmetic each step of which
-/// needs the one before it leaves room for more, eight such chains at once leave little.
+/// Nanoseconds for a piece of work, by how much of the processor it takes.
 #[derive(Serialize, Deserialize)]
 pub struct Computed {
+    /// Arithmetic each step of which needs the one before it: that leaves room for more.
     pub one_chain: Pieces,
+    /// Eight such chains at once, which leave little.
     pub eight_chains: Pieces,
+    /// One chain, begun anew for each piece: the processor begins the next piece before this one is done, and
+    /// what is asked between them is in its way.
+    pub apart: Pieces,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,18 +92,20 @@ pub struct Pieces {
 
 /// Computes for so long, in turns with the hint and without, beside a listener that nobody connects to.
 pub fn compute(options: &args::Compute) -> io::Result<()> {
-    let duration = options.duration / 2;
+    let duration = options.duration / 3;
     Builder::new().variant(variant(&options.who)?).extra_domains(0).run(async move {
         let listener = TcpListener::from_std(common::listen()?)?;
         let _accepting = spawn(async move { listener.accept().await.map(drop) });
         yield_now().await;
-        let one_chain = pieces::<1>(duration).await;
-        print_json(&Computed { one_chain, eight_chains: pieces::<8>(duration).await })
+        let one_chain = pieces::<1>(duration, false).await;
+        let eight_chains = pieces::<8>(duration, false).await;
+        print_json(&Computed { one_chain, eight_chains, apart: pieces::<1>(duration, true).await })
     })?
 }
 
-async fn pieces<const CHAINS: usize>(duration: Duration) -> Pieces {
+async fn pieces<const CHAINS: usize>(duration: Duration, apart: bool) -> Pieces {
     let mut work = Work::<CHAINS>::of_100_nanos();
+    work.apart = apart;
     let (mut with_hint, mut without) = (Vec::new(), Vec::new());
     let end = Instant::now() + duration;
     while Instant::now() < end {
@@ -131,18 +138,18 @@ fn variant(name: &str) -> io::Result<Variant> {
     name.parse().map_err(io::Error::other)
 }
 
-/// Pieces of work that the compiler cannot take away. Each needs the one before it, as what a real
-/// computation has found so far: else the processor would begin the next before this one is done.
+/// Pieces of work that the compiler cannot take away. Unless they are apart, each needs the one before it.
 #[derive(Clone, Copy)]
 struct Work<const CHAINS: usize> {
     rounds: u32,
     chains: [u64; CHAINS],
+    apart: bool,
 }
 
 impl<const CHAINS: usize> Work<CHAINS> {
     /// As many rounds as take about 100 ns here.
     fn of_100_nanos() -> Self {
-        let mut probe = Self { rounds: 100_000, chains: black_box([1; CHAINS]) };
+        let mut probe = Self { rounds: 100_000, chains: black_box([1; CHAINS]), apart: false };
         let probes = (0..10).map(|_| {
             let start = Instant::now();
             probe.piece();
@@ -154,6 +161,9 @@ impl<const CHAINS: usize> Work<CHAINS> {
 
     #[inline]
     fn piece(&mut self) {
+        if self.apart {
+            self.chains = black_box([1; CHAINS]);
+        }
         for _ in 0..self.rounds {
             for chain in &mut self.chains {
                 *chain = chain.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) ^ 1;

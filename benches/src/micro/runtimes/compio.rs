@@ -48,7 +48,7 @@ impl Near for Thread {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        Ok(Runtime::new()?.block_on(main(Self)))
+        Ok(Runtime::new()?.block_on(async { spawn(main(Self)).await })?)
     }
 
     fn ready(&self) -> Self::Task {
