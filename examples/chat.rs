@@ -81,7 +81,7 @@ impl Global {
 }
 
 impl Events for Global {
-    /// The domain calls this after each quantum, and before it parks. Whether it may `block` is of no
+    /// The domain calls this before each quantum, and before it parks. Whether it may `block` is of no
     /// concern here: these events never do. The tasks resume in the order of their `signals`.
     fn select(&mut self, _block: bool, cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
         let now = Instant::now();

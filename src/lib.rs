@@ -78,13 +78,14 @@
 //!
 //! # Fairness
 //!
-//! At each tick a domain first runs tasks that news from outside has resumed, one slice each, those that
-//! news has resumed meanwhile as well, at most 64 in all, and then one quantum of the others
-//! ([`Builder::quanta`], one task by default). So an event waits for the events before it and for one
-//! quantum of the others, plus one more for each 64 events
-//! before it, however many others are ready; and in a flood of events one quantum of the others runs
-//! after every 64 slices at the latest. A slice ends when the task is pending, or when 32 operations in a row have succeeded at once
-//! ([`events::charged`]). A long computation asks [`should_yield`].
+//! At each tick a domain first runs tasks that news from outside has resumed, one slice each. While others
+//! wait it looks for news twice more, and runs what that has resumed; at most 64 slices in all. Then comes
+//! one quantum of the others ([`Builder::quanta`], one task by default). So an event waits for the events
+//! before it and for one quantum of the others, plus one more for each 64 events before it, however many
+//! others are ready; an event that is always ready has three slices to each quantum, and in a flood of
+//! events one quantum runs after every 64 slices at the latest. A slice ends when the task is pending, or
+//! when 32 operations in a row have succeeded at once ([`events::charged`]). A long computation asks
+//! [`should_yield`].
 //!
 //! Among themselves tasks run first in, first out, and calls go round the domains; with a
 //! [`Builder::seed`] both are as it decides, and the same each time. What is to happen at every tick is a

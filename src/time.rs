@@ -20,7 +20,8 @@ use crate::{
 
 /// Waits for `duration`, from this call on.
 ///
-/// A duration of zero gives way once, as [`yield_now`](crate::yield_now) does. Cancellation-safe: dropping it takes its timer out, and leaves
+/// A duration of zero, or one that has passed when this is first polled, gives way once, as
+/// [`yield_now`](crate::yield_now) does. Cancellation-safe: dropping it takes its timer out, and leaves
 /// nothing behind.
 ///
 /// # Errors
@@ -56,7 +57,7 @@ pub struct Sleep {
     deadline: Instant,
     /// The timer, once it was started.
     timer: Option<(Syscall, TimerKey)>,
-    /// Has it given way, since its deadline had passed before it was first polled?
+    /// Has it given way, since its deadline had passed when it was first polled here?
     given: bool,
 }
 
@@ -64,6 +65,27 @@ impl Sleep {
     /// When it ends. A duration that is longer than the clock goes counts as 30 years.
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+}
+
+impl Sleep {
+    /// Its time has passed, which is no news: it goes behind the tasks that wait for their turn.
+    fn give_way(&mut self, cx: &mut Context<'_>) -> Result<(), EventsError> {
+        events::can_suspend()?;
+        events::with(|_: &mut System| ())?;
+        self.given = true;
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Result<(), EventsError> {
+        let mut syscall = events::syscall()?;
+        let waits = syscall.poll_signalled(cx);
+        debug_assert!(waits.is_pending(), "nobody knows this uid yet");
+        let key = (self.deadline, syscall.uid());
+        events::with(|system: &mut System| system.timers.start(key))?;
+        self.timer = Some((syscall, key));
+        Ok(())
     }
 }
 
@@ -85,32 +107,13 @@ impl Future for Sleep {
             started => *started = None,
         }
         if self.given {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(events::can_suspend());
         }
-        let mut syscall = match events::syscall() {
-            Ok(syscall) => syscall,
-            Err(error) => return Poll::Ready(Err(error)),
-        };
-        let key = (self.deadline, syscall.uid());
-        let passed = self.deadline <= Instant::now();
-        let started = events::with(|system: &mut System| {
-            if !passed {
-                system.timers.start(key);
-            }
-        });
-        if let Err(error) = started {
-            return Poll::Ready(Err(error));
+        let started = if self.deadline <= Instant::now() { self.give_way(cx) } else { self.start(cx) };
+        match started {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
         }
-        if passed {
-            // No news, so it goes behind the tasks that wait for their turn.
-            self.given = true;
-            cx.waker().wake_by_ref();
-        } else {
-            let waits = syscall.poll_signalled(cx);
-            debug_assert!(waits.is_pending(), "nobody knows this uid yet");
-            self.timer = Some((syscall, key));
-        }
-        Poll::Pending
     }
 }
 
@@ -183,8 +186,8 @@ impl From<TimeoutError> for io::Error {
     }
 }
 
-/// Ticks every `period`, the first time one period from now. A period of zero ticks at every turn of
-/// the domain.
+/// Ticks every `period`, the first time one period from now. A period of zero gives way to the other tasks
+/// at each tick, and no more.
 ///
 /// ```
 /// use std::time::Duration;

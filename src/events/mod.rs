@@ -1,7 +1,7 @@
 //! The contract between the scheduler and whatever it waits for.
 //!
 //! The scheduler knows no file, socket or clock. A task that has to wait makes a [`Syscall`], hands
-//! its [`Uid`] to the domain's [`Events`], and suspends; once per quantum and before every park the
+//! its [`Uid`] to the domain's [`Events`], and suspends; before each quantum and before every park the
 //! domain calls [`Events::select`], which answers with the uids to resume. The default events of
 //! this crate (`system`) stand on this contract alone, and yours can stand in their place, as these
 //! do. The tutorial is `examples/chat.rs`; [`conformance`] puts any events to the test.
@@ -80,9 +80,10 @@ pub type Interrupt = Box<dyn Fn() + Send + Sync>;
 pub trait Events: Any {
     /// Answers which suspended tasks to resume, by pushing their uids to `signals`.
     ///
-    /// Called once per quantum and before every park. `block` says that nothing can run: events with
-    /// an interrupt may then block, at the longest until their own next deadline; the others must
-    /// return at once all the same, and the domain parks after that if there is nothing to do.
+    /// Called before each quantum, up to twice more after tasks that news has resumed while others wait,
+    /// and before every park. `block` says that nothing can run: events with an interrupt may then block,
+    /// at the longest until their own next deadline; the others must return at once all the same, and the
+    /// domain parks after that if there is nothing to do.
     /// `cancelled` holds the uids that were given up since the last call, each once, among them some
     /// that were signalled already; those that the events do not know are to be ignored. Signals
     /// resume their tasks in the order in which they are pushed, before all other tasks. Wakers that

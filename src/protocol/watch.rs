@@ -115,7 +115,7 @@ impl<P> Watch<P> {
         Some(result)
     }
 
-    /// D3, D5. The domain, before it parks or when it has been busy for long: hands the watch to the
+    /// D3, D5. The domain, before it parks, or when it computes and need not poll: hands the watch to the
     /// observer if nobody has it.
     pub(crate) fn recall(&self) {
         // Relaxed: the domain touches nothing here, and a read-modify-write leaves the release of its

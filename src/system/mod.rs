@@ -168,7 +168,7 @@ impl System {
     #[inline]
     fn is_quiet(&self) -> bool {
         let watched = match &self.mode {
-            Mode::Observer(observer) => observer.has_watch(),
+            Mode::Observer(observer) => observer.is_polled_for(),
             Mode::Pipe(_) => false,
         };
         watched && self.news.is_empty() && self.timers.is_empty()
@@ -200,13 +200,17 @@ impl System {
         Ok(())
     }
 
-    /// Takes what others have left; whether a task waited for it.
+    /// Takes what others have left; whether there may be something to do now.
     fn read_news(&mut self) -> io::Result<bool> {
         let mut any = false;
         while let Some(news) = self.news.try_recv() {
             match news {
                 News::Ready(token, readiness) => any |= self.sources.apply(token, readiness),
-                News::Gone(token) => self.forget(token),
+                News::Gone(token) => {
+                    self.forget(token);
+                    // It may have been the last, and the domain be at rest now: to be found before it blocks.
+                    any = true;
+                }
                 News::Failed(error) => return Err(error),
             }
         }
@@ -220,6 +224,7 @@ impl Events for System {
         self.sources.begin_turn();
         if block || !self.is_quiet() { self.look(block, signals) } else { Ok(()) }
     }
+
     fn interrupt(&self) -> Option<Interrupt> {
         match &self.mode {
             Mode::Observer(_) => None,

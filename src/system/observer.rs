@@ -31,7 +31,7 @@ const LOOK_GAP: Duration = Duration::from_micros(10);
 /// Looks between tasks that may be in vain, in a row, before the watch goes to the observer.
 const VAIN_LOOKS: u32 = 16;
 
-pub(super) type Polled = Vec<(Token, Readiness)>;
+type Polled = Vec<(Token, Readiness)>;
 
 /// The domain's side.
 pub(super) struct Observer {
@@ -47,7 +47,7 @@ pub(super) struct Observer {
     /// Whether it pays to look around while nobody polls, and while the observer does.
     unwatched: Spinner,
     watched: Spinner,
-    /// Harvests by the domain since the watch was last free.
+    /// How often that woke tasks since the watch was last free.
     harvests: u32,
     /// When the domain last looked between tasks, and how often in vain since it found something or ran dry.
     looked: Instant,
@@ -60,7 +60,7 @@ pub(super) struct Observer {
 struct Hints {
     /// The domain computes, and would not come to poll.
     busy: AtomicBool,
-    /// How often the domain polled by itself until it recalled the observer.
+    /// How often the domain woke tasks by polling, until it recalled the observer.
     harvests: AtomicU32,
 }
 
@@ -122,21 +122,23 @@ impl Observer {
     /// Looks around again and again, ever more seldom, since a poll is a system call. Lets others run
     /// first: who will bring the news may have only this processor to do it.
     fn spin(&mut self, end: Instant, sources: &mut Sources) -> io::Result<bool> {
-        let mut now = Instant::now();
+        let mut next = Instant::now() + FIRST_GAP;
         let mut gap = FIRST_GAP;
         thread::yield_now();
-        while now < end {
-            let next = now + gap;
-            gap *= 2;
+        loop {
             while Instant::now() < next && !self.domain.is_notified() {
                 std::hint::spin_loop();
             }
             if self.harvest(sources)? || self.domain.is_notified() {
                 return Ok(true);
             }
-            now = Instant::now();
+            let now = Instant::now();
+            if now >= end {
+                return Ok(false);
+            }
+            gap *= 2;
+            next = now + gap;
         }
-        Ok(false)
     }
 
     fn spinner(&mut self, unwatched: bool) -> &mut Spinner {
@@ -151,16 +153,16 @@ impl Observer {
         }
     }
 
-    /// Does nobody but the observer poll, or is there nothing to poll for?
+    /// Has the domain no need to poll: does the observer, or is there nothing to poll for?
     #[inline]
-    pub(super) fn has_watch(&self) -> bool {
+    pub(super) fn is_polled_for(&self) -> bool {
         self.thread.is_none() || !self.watch.is_free()
     }
 
     /// The domain has tasks to run: polls now and then if nobody does, and leaves the watch to the
     /// observer where that finds nothing. After that, this costs one load.
     pub(super) fn look(&mut self, sources: &mut Sources) -> io::Result<()> {
-        if self.has_watch() || !self.is_time_to_look() {
+        if self.is_polled_for() || !self.is_time_to_look() {
             return Ok(());
         }
         if self.harvest(sources)? {
@@ -205,6 +207,7 @@ impl Observer {
             // Before the recall, so that the observer judges by it; late, it only misjudges.
             self.hints.harvests.store(std::mem::take(&mut self.harvests), Ordering::Relaxed);
         }
+        self.vain_looks = 0;
         self.watch.recall();
     }
 
@@ -212,6 +215,7 @@ impl Observer {
     pub(super) fn busy(&mut self) -> bool {
         if self.thread.is_some() && !self.always {
             self.hints.busy.store(true, Ordering::Relaxed);
+            // Asked in short tasks, it may have polled a moment ago. One that asks on comes by again.
             if self.watch.is_free() && self.is_time_to_look() {
                 self.recall();
             }
@@ -294,6 +298,14 @@ mod tests {
     /// Reports what it was given, a batch for each poll.
     struct Scripted(std::vec::IntoIter<Polled>);
 
+    /// As if time had passed, so many times.
+    fn look_often(observer: &mut Observer, sources: &mut Sources, times: u32) {
+        for _ in 0..times {
+            observer.looked -= LOOK_GAP;
+            observer.look(sources).unwrap();
+        }
+    }
+
     impl Poller for Scripted {
         fn poll(&mut self, _: Option<Duration>, polled: &mut Polled) -> io::Result<()> {
             polled.extend(self.0.next().into_iter().flatten());
@@ -323,7 +335,8 @@ mod tests {
         let mut observer = stood_down(vec![vec![(token, Readiness::WRITE)], vec![(token, Readiness::READ)]]);
         // It polls twice at least, however late it is.
         observer.look_around(None, &mut sources).unwrap();
-        assert_eq!(observer.harvests, 1);
+        assert!(!sources.is_awaited(token), "the second event was seen");
+        assert_eq!(observer.harvests, 1, "the first was none");
         end(observer);
     }
 
@@ -334,31 +347,30 @@ mod tests {
         let mut script = vec![vec![]; VAIN_LOOKS as usize];
         script.push(vec![(token, Readiness::READ)]);
         let mut observer = stood_down(script);
-        let mut looks = |observer: &mut Observer, times| {
-            for _ in 0..times {
-                // As if time had passed.
-                observer.looked -= LOOK_GAP;
-                observer.look(&mut sources).unwrap();
-            }
-        };
-        looks(&mut observer, VAIN_LOOKS + 1);
+        look_often(&mut observer, &mut sources, VAIN_LOOKS + 1);
         assert_eq!((observer.harvests, observer.vain_looks), (1, 0), "it was about to, but for this");
-        looks(&mut observer, VAIN_LOOKS);
+        look_often(&mut observer, &mut sources, VAIN_LOOKS);
         assert!(observer.watch.is_free());
-        looks(&mut observer, 1);
+        look_often(&mut observer, &mut sources, 1);
         assert!(!observer.watch.is_free());
+        assert_eq!(observer.vain_looks, 0, "after which it may be in vain as often again");
         end(observer);
     }
 
     #[test]
     fn looks_between_short_tasks_are_rare() {
         let mut observer = stood_down(vec![]);
-        observer.looked = Instant::now() + Duration::from_secs(3600);
         let mut sources = Sources::new();
+        observer.looked = Instant::now() + Duration::from_secs(3600);
         for _ in 0..1000 {
             observer.look(&mut sources).unwrap();
         }
-        assert_eq!(observer.vain_looks, 0, "no system call is made for most of them");
+        assert_eq!(observer.vain_looks, 0, "no system call is made before it is time");
+        let before = Instant::now();
+        observer.looked = before - LOOK_GAP;
+        observer.look(&mut sources).unwrap();
+        assert_eq!(observer.vain_looks, 1);
+        assert!(observer.looked >= before, "the next has to wait as long");
         end(observer);
     }
 

@@ -189,6 +189,11 @@ impl Sources {
         assert!(self.poll_ready(token, Direction::Read, Waker::noop()).is_pending());
         token
     }
+
+    /// Does somebody still wait to read it?
+    pub(super) fn is_awaited(&mut self, token: Token) -> bool {
+        !self.entry(token).unwrap().read.is_empty()
+    }
 }
 
 #[cfg(test)]
@@ -236,7 +241,7 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
 #[derive(Debug)]
 pub(super) struct Sources {
     entries: Tokens<Entry>,
-    /// How often the domain has looked for news: between two looks every ready task has its turn.
+    /// How often the domain has looked for news: between two looks at least one ready task has its turn.
     turn: u64,
 }
 

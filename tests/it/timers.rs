@@ -354,7 +354,7 @@ fn an_interval_loses_no_tick_to_a_dropped_wait() {
 }
 
 #[test]
-fn an_interval_of_zero_ticks_every_turn() {
+fn an_interval_of_zero_gives_way_at_each_tick() {
     each(|builder| {
         builder
             .run(async {

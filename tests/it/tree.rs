@@ -321,6 +321,29 @@ fn a_sender_that_goes_without_a_word_leaves_a_deadlock() {
 }
 
 #[test]
+fn the_last_source_that_goes_elsewhere_leaves_a_deadlock() {
+    each(|builder| {
+        let ran = builder.run(async {
+            let listener = vigie::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            // It is watched here from now on.
+            poll_fn(|cx| {
+                assert!(listener.poll_accept(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            let thread = thread::spawn(move || {
+                // Long enough for the domain to park.
+                thread::sleep(Duration::from_millis(5));
+                drop(listener);
+            });
+            drop(thread);
+            pending::<()>().await;
+        });
+        assert_eq!(deadlock(ran).tasks().len(), 1);
+    });
+}
+
+#[test]
 fn what_may_still_happen_is_no_deadlock() {
     each(|builder| {
         builder
