@@ -26,6 +26,8 @@ const SPIN: Duration = Duration::from_micros(4);
 const UNWATCHED_SPIN: Duration = Duration::from_micros(50);
 /// From one look around to the next, at first.
 const FIRST_GAP: Duration = Duration::from_micros(1);
+/// Before a gap as long as this, others run.
+const LONG_GAP: Duration = Duration::from_micros(4);
 /// From one look between tasks to the next, at least: a poll is a system call, and tasks can be short.
 const LOOK_GAP: Duration = Duration::from_micros(10);
 /// Looks between tasks that may be in vain, in a row, before the watch goes to the observer.
@@ -120,7 +122,8 @@ impl Observer {
     }
 
     /// Looks around again and again, ever more seldom, since a poll is a system call. Lets others run
-    /// first: who will bring the news may have only this processor to do it.
+    /// first, and again before it waits for longer: who will bring the news may have only this processor to
+    /// do it.
     fn spin(&mut self, end: Instant, sources: &mut Sources) -> io::Result<bool> {
         let mut next = Instant::now() + FIRST_GAP;
         let mut gap = FIRST_GAP;
@@ -137,6 +140,9 @@ impl Observer {
                 return Ok(false);
             }
             gap *= 2;
+            if gap >= LONG_GAP {
+                thread::yield_now();
+            }
             next = now + gap;
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn results(measured: &Measured, plots: &[(String, String)]) -> String
     }
     text.push_str("\n## The machine\n\n");
     machines(&mut text, measured);
-    text.push_str("\n## The marks\n\nEach held against the observer's medians; where one was missed, all misses, and where it was reached, what came closest.\n\n");
+    text.push_str("\n## The marks\n\nEach held against the observer's figures, repetition by repetition: the median of the ratios, and the least and the most of them. Where a mark was missed, all misses; where it was reached, what came closest.\n\n");
     text.push_str("| row | mark | | figure and mark |\n|---|---|---|---|\n");
     for (mark, verdicts) in judged(&measured.outcome.figures) {
         let lines: Vec<String> = telling(&verdicts).into_iter().map(sentence).collect();
@@ -77,6 +77,10 @@ fn machines(text: &mut String, measured: &Measured) {
     }
     let crates: Vec<String> = versions().iter().map(|(name, version)| format!("{name} {version}")).collect();
     let _ = writeln!(text, "- {}", crates.join(", "));
+    let mut commits: Vec<&str> =
+        measured.sections.iter().map(|stored| stored.machine.commit.as_str()).collect();
+    commits.dedup();
+    let _ = writeln!(text, "- Commit: {}", commits.join(", "));
     let sections: Vec<String> = measured
         .sections
         .iter()

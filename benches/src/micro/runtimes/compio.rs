@@ -48,7 +48,8 @@ impl Near for Thread {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        Ok(Runtime::new()?.block_on(async { spawn(main(Self)).await })?)
+        // Spawned, `main` would have its io_uring entered at every await.
+        Ok(Runtime::new()?.block_on(main(Self)))
     }
 
     fn ready(&self) -> Self::Task {
