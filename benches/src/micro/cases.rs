@@ -81,6 +81,16 @@ impl Case {
         }
     }
 
+    /// How often it is measured: what takes nanoseconds, or wakes a thread, needs more than what takes seconds,
+    /// for a median that says something on a machine whose speed changes.
+    pub fn repetitions(&self, amount: Amount) -> usize {
+        match (amount, self.what) {
+            (Amount::Smoke, _) => 1,
+            (Amount::Full, What::Sleep(_)) => 5,
+            (Amount::Full, _) => 9,
+        }
+    }
+
     /// In full, with so many operations.
     pub fn name(&self, count: u32) -> String {
         match self.what {

@@ -37,10 +37,10 @@ pub fn run(amount: Amount, progress: &mut dyn FnMut(&str)) -> (Vec<Figure>, Vec<
 
 fn run_cases(cases: &[Case], amount: Amount, progress: &mut dyn FnMut(&str)) -> (Vec<Figure>, Vec<Skipped>) {
     let mut rows: Vec<Row> = cases.iter().map(|case| Row::new(*case, case.count(amount))).collect();
-    let repetitions = repetitions(amount);
+    let repetitions = cases.iter().map(|case| case.repetitions(amount)).max().unwrap_or(0);
     let mut rng = Rng::with_seed(0);
     for repetition in 1..=repetitions {
-        for row in &mut rows {
+        for row in rows.iter_mut().filter(|row| repetition <= row.case.repetitions(amount)) {
             row.measure(&mut rng, &mut |next| progress(&format!("{repetition}/{repetitions}: {next}")));
         }
     }
@@ -52,13 +52,6 @@ fn run_cases(cases: &[Case], amount: Amount, progress: &mut dyn FnMut(&str)) -> 
         }
     }
     (rows.iter().flat_map(Row::figures).collect(), skipped)
-}
-
-fn repetitions(amount: Amount) -> usize {
-    match amount {
-        Amount::Full => 5,
-        Amount::Smoke => 1,
-    }
 }
 
 /// One case, and what all came to in it.

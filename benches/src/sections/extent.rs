@@ -39,7 +39,7 @@ impl Extent {
         echo: Duration::from_millis(600),
         echo_connections: &[1, 4, 16, 128, 1000, 8000],
         many: 1000,
-        load: Duration::from_millis(800),
+        load: Duration::from_millis(700),
         counting: Duration::from_millis(300),
         burners: &[0, 1, 8, 64, 512],
         compute: Duration::from_secs(1),

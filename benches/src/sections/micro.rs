@@ -16,9 +16,8 @@ use crate::{
 const COUNTED: [(&str, u32); 2] = [("wake-awake", 100_000), ("wake-parked", 500)];
 
 pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
-    let repetitions = bench.extent.repetitions;
-    let steps = CASES.iter().map(|case| taking_part(case).count()).sum::<usize>() * repetitions;
-    bench.begin(steps);
+    let steps = CASES.iter().map(|case| taking_part(case).count() * case.repetitions(bench.amount));
+    bench.begin(steps.sum());
     let (figures, skipped) = micro::run(bench.amount, &mut |next| bench.step(next.to_owned()));
     let mut outcome = Outcome { figures, skipped };
     outcome.extend(system_calls(bench));
