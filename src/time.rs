@@ -66,9 +66,7 @@ impl Sleep {
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
-}
 
-impl Sleep {
     /// Its time has passed, which is no news: it goes behind the tasks that wait for their turn.
     fn give_way(&mut self, cx: &mut Context<'_>) -> Result<(), EventsError> {
         events::can_suspend()?;

@@ -304,14 +304,6 @@ mod tests {
     /// Reports what it was given, a batch for each poll.
     struct Scripted(std::vec::IntoIter<Polled>);
 
-    /// As if time had passed, so many times.
-    fn look_often(observer: &mut Observer, sources: &mut Sources, times: u32) {
-        for _ in 0..times {
-            observer.looked -= LOOK_GAP;
-            observer.look(sources).unwrap();
-        }
-    }
-
     impl Poller for Scripted {
         fn poll(&mut self, _: Option<Duration>, polled: &mut Polled) -> io::Result<()> {
             polled.extend(self.0.next().into_iter().flatten());
@@ -327,6 +319,14 @@ mod tests {
         let mut observer = Observer::new(Box::new(Scripted(script.into_iter())), seat, news, false);
         observer.start().unwrap();
         observer
+    }
+
+    /// Looks so many times, as if time had passed.
+    fn look_often(observer: &mut Observer, sources: &mut Sources, times: u32) {
+        for _ in 0..times {
+            observer.looked -= LOOK_GAP;
+            observer.look(sources).unwrap();
+        }
     }
 
     fn end(mut observer: Observer) {

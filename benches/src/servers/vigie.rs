@@ -71,7 +71,6 @@ pub fn wait(options: &args::Wait) -> io::Result<()> {
     })?
 }
 
-/// Nanoseconds that a piece of work takes.
 /// Nanoseconds for a piece of work, by how much of the processor it takes.
 #[derive(Serialize, Deserialize)]
 pub struct Computed {
