@@ -182,7 +182,7 @@ fn grows(few: &str, many: &str) -> bool {
     matches!((sleepers(few), sleepers(many)), (Some((few, kind)), Some((many, other))) if few < many && kind == other)
 }
 
-pub static MARKS: [Mark; 27] = [
+pub static MARKS: [Mark; 28] = [
     Mark { row: 1, text: "a yield: at most 0.2 of the pipe's", applies: every, test: Test::Of("pipe", 0.2) },
     Mark { row: 1, text: "a yield: at most the best peer's", applies: every, test: Test::Peers(any_peer) },
     Mark {
@@ -249,7 +249,14 @@ pub static MARKS: [Mark; 27] = [
     },
     Mark {
         row: 7,
-        text: "echo, at a median moment, within 2 slices of 50 µs, however many tasks compute",
+        text: "echo, the median within 2 slices of 50 µs, however many tasks compute",
+        applies: |what| what.ends_with(", p50") && !what.contains("K = 0") && !what.contains("pinned"),
+        test: Test::Limit(100.0),
+    },
+    // Stricter than what was asked for: a quick answer counts for little time.
+    Mark {
+        row: 7,
+        text: "the same at a median moment, where a slow answer counts for as long as it takes",
         applies: |what| {
             what.ends_with("p50 of the time") && !what.contains("K = 0") && !what.contains("pinned")
         },
