@@ -137,6 +137,8 @@ pub mod channel;
 #[cfg(all(not(vigie_loom), feature = "sync"))]
 pub mod lock;
 
+#[cfg(all(not(vigie_loom), feature = "system", unix))]
+pub mod io;
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;
 #[cfg(all(not(vigie_loom), feature = "system"))]

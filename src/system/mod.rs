@@ -16,21 +16,25 @@ mod pace;
 mod pipe;
 mod poller;
 mod source;
+mod sources;
 mod timer;
+mod waiters;
 
 use std::{fmt, io, str::FromStr, time::Instant};
 
 pub use self::poller::Backend;
 pub(crate) use self::{
-    source::{Direction, Source},
+    poller::Readiness,
+    source::Source,
+    sources::{Direction, Told},
     timer::TimerKey,
 };
 
 use self::{
     observer::Observer,
     pipe::Pipe,
-    poller::{Fd, Readiness, Registrar, Token},
-    source::Sources,
+    poller::{Fd, Registrar, Token},
+    sources::Sources,
     timer::Timers,
 };
 use crate::{
@@ -144,12 +148,12 @@ impl System {
     }
 
     /// Has the poller watch a source, for all it can be ready for, from now on.
-    fn register(&mut self, fd: Fd<'_>) -> io::Result<Token> {
+    fn register(&mut self, fd: Fd<'_>, assumed: Readiness) -> io::Result<Token> {
         if let Mode::Observer(observer) = &mut self.mode {
             observer.start()?;
         }
         let token =
-            self.sources.insert().ok_or_else(|| io::Error::other("too many sources of one domain"))?;
+            self.sources.insert(assumed).ok_or_else(|| io::Error::other("too many sources of one domain"))?;
         match self.registrar.add(fd, token) {
             Ok(()) => Ok(token),
             Err(error) => {

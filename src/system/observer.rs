@@ -12,7 +12,7 @@ use super::{
     News,
     pace::{Pace, Spinner},
     poller::{Poller, Readiness, Registrar, Token},
-    source::Sources,
+    sources::Sources,
 };
 use crate::{
     events::{ReadySender, Seat, SignalSender},

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     poller::{Poller, Readiness, Registrar, Token},
-    source::Sources,
+    sources::Sources,
 };
 #[cfg(unix)]
 use crate::protocol::bell;

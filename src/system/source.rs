@@ -1,54 +1,25 @@
-//! Sources: descriptors watched by a domain, what they are ready for, and who waits for that.
+//! Sources: descriptors that a domain watches, and what is done with them once they are ready.
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
     fmt, io,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use super::{
-    Home, News, System,
+    Direction, Home, News, System,
     poller::{AsFd, Fd, Readiness, Token},
+    sources::Told,
 };
-use crate::{
-    domain::{Domain, TaskId},
-    events,
-    protocol::Tokens,
-    sync::Arc,
-    task::shielded,
-};
-
-/// Which way data goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Read,
-    Write,
-}
-
-impl Direction {
-    /// The readiness that is used up when an operation comes short; a closed direction stays closed.
-    fn ready(self) -> Readiness {
-        match self {
-            Self::Read => Readiness::READ,
-            Self::Write => Readiness::WRITE,
-        }
-    }
-
-    /// The readinesses with which an operation does not block; all of them are wrong if it would.
-    fn usable(self) -> Readiness {
-        match self {
-            Self::Read => Readiness::READ.with(Readiness::READ_CLOSED, true),
-            Self::Write => Readiness::WRITE.with(Readiness::WRITE_CLOSED, true),
-        }
-    }
-}
+use crate::{domain::Domain, events, sync::Arc};
 
 /// A descriptor that any domain can watch, one at a time: it is registered with the poller of the
 /// domain that first has to wait for it, and follows when it is used on another. `Send`, but not
 /// `Sync`: so nobody waits for it where it no longer is.
 pub(crate) struct Source<T: AsFd> {
     registration: RefCell<Option<Registration>>,
+    /// What it is taken to be ready for until the poller tells.
+    assumed: Readiness,
     /// There until `into_inner` takes it.
     io: Option<T>,
 }
@@ -62,7 +33,20 @@ struct Registration {
 
 impl<T: AsFd> Source<T> {
     pub(crate) fn new(io: T) -> Self {
-        Self { registration: RefCell::new(None), io: Some(io) }
+        // What it is ready for is unknown, and trying is quicker than asking.
+        let assumed = Readiness::READ.with(Readiness::WRITE, true);
+        Self { registration: RefCell::new(None), assumed, io: Some(io) }
+    }
+
+    /// Watched by this domain from now on, and ready for nothing until the poller says so. The error is that
+    /// of a domain without the system's events, or tells that no poller can watch this.
+    pub(crate) fn watched(io: T) -> Result<Self, (T, io::Error)> {
+        let source = Self { registration: RefCell::new(None), assumed: Readiness::NONE, io: Some(io) };
+        let registered = events::with(|system: &mut System| source.register(system).map(drop));
+        match registered.unwrap_or_else(|error| Err(error.into())) {
+            Ok(()) => Ok(source),
+            Err(error) => Err((source.into_inner(), error)),
+        }
     }
 
     pub(crate) fn get(&self) -> &T {
@@ -139,19 +123,65 @@ impl<T: AsFd> Source<T> {
                         Ok(token) => token,
                         Err(error) => return Poll::Ready(Err(error)),
                     };
-                    system.sources.clear(token, direction.usable());
+                    system.sources.clear(token, direction);
                     let _pending = system.sources.poll_ready(token, direction, cx.waker());
-                    if !system.registrar.is_edge() {
-                        let interest = system.sources.interest(token);
-                        if let Err(error) = system.registrar.rearm(self.fd(), token, interest) {
-                            return Poll::Ready(Err(error));
-                        }
-                    }
-                    return Poll::Pending;
+                    return match self.rearm(system, token) {
+                        Ok(()) => Poll::Pending,
+                        Err(error) => Poll::Ready(Err(error)),
+                    };
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    /// Has the task woken when the source is ready for what `interest`, a set of `READ`, `WRITE` and
+    /// `URGENT`, says. Ready, it stays so until [`clear`](Self::clear) says that an operation would block.
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, interest: Readiness) -> Poll<io::Result<Told>> {
+        events::charged(cx, |cx| {
+            let told = events::with(|system: &mut System| self.try_ready(system, cx, interest));
+            told.unwrap_or_else(|error| Poll::Ready(Err(error.into())))
+        })
+    }
+
+    fn try_ready(
+        &self,
+        system: &mut System,
+        cx: &mut Context<'_>,
+        interest: Readiness,
+    ) -> Poll<io::Result<Told>> {
+        let token = match self.register(system) {
+            Ok(token) => token,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        if let Poll::Ready(told) = system.sources.poll_told(token, interest, cx.waker()) {
+            return Poll::Ready(Ok(told));
+        }
+        match events::can_suspend().map_err(io::Error::from).and_then(|()| self.rearm(system, token)) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Operations would block. Nothing happens if the poller has told otherwise since `told`, or another
+    /// domain watches the source.
+    pub(crate) fn clear(&self, interest: Readiness, told: Told) {
+        let cleared = events::with(|system: &mut System| {
+            if let Some(token) = self.registered(system) {
+                system.sources.clear_told(token, interest, told);
+            }
+        });
+        // Where the events are out of reach, what they know will never be asked for.
+        let _ = cleared;
+    }
+
+    /// Where the poller has no edge mode, it is told what is waited for now.
+    fn rearm(&self, system: &mut System, token: Token) -> io::Result<()> {
+        if system.registrar.is_edge() {
+            return Ok(());
+        }
+        let interest = system.sources.interest(token);
+        system.registrar.rearm(self.fd(), token, interest)
     }
 
     /// Its token, if it is registered with this domain.
@@ -166,7 +196,7 @@ impl<T: AsFd> Source<T> {
             return Ok(token);
         }
         self.leave();
-        let token = system.register(self.fd())?;
+        let token = system.register(self.fd(), self.assumed)?;
         let domain = system.home.seat.domain();
         *self.registration.borrow_mut() = Some(Registration { domain, token, home: system.home.clone() });
         Ok(token)
@@ -181,26 +211,10 @@ impl<T: AsFd> Source<T> {
 }
 
 #[cfg(test)]
-impl Sources {
-    /// A source that is ready for nothing, and that somebody waits to read.
-    pub(super) fn awaited(&mut self) -> Token {
-        let token = self.insert().unwrap();
-        self.clear(token, Readiness::READ.with(Readiness::WRITE, true));
-        assert!(self.poll_ready(token, Direction::Read, Waker::noop()).is_pending());
-        token
-    }
-
-    /// Does somebody still wait to read it?
-    pub(super) fn is_awaited(&mut self, token: Token) -> bool {
-        !self.entry(token).unwrap().read.is_empty()
-    }
-}
-
-#[cfg(test)]
 impl<T: AsFd> Source<T> {
     /// How many sources this domain watches.
     pub(crate) fn watched_here() -> usize {
-        events::with(|system: &mut System| system.sources.entries.len()).unwrap_or(0)
+        events::with(|system: &mut System| system.sources.len()).unwrap_or(0)
     }
 }
 
@@ -237,181 +251,3 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
     }
 }
 
-/// The sources that one domain watches.
-#[derive(Debug)]
-pub(super) struct Sources {
-    entries: Tokens<Entry>,
-    /// How often the domain has looked for news: between two looks at least one ready task has its turn.
-    turn: u64,
-}
-
-#[derive(Debug)]
-struct Entry {
-    ready: Readiness,
-    read: Waiters,
-    write: Waiters,
-}
-
-impl Sources {
-    pub(super) fn new() -> Self {
-        Self { entries: Tokens::new(), turn: 0 }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.len() == 0
-    }
-
-    /// The domain looks for news.
-    pub(super) fn begin_turn(&mut self) {
-        self.turn += 1;
-    }
-
-    /// None if there are as many as tokens can tell apart.
-    pub(super) fn insert(&mut self) -> Option<Token> {
-        // What it is ready for is unknown, and the poller will tell: nothing is taken for granted.
-        let ready = Readiness::READ.with(Readiness::WRITE, true);
-        let entry = Entry { ready, read: Waiters::default(), write: Waiters::default() };
-        self.entries.insert(entry).map(Token)
-    }
-
-    fn entry(&mut self, token: Token) -> Option<&mut Entry> {
-        self.entries.get_mut(token.0)
-    }
-
-    pub(super) fn remove(&mut self, token: Token) {
-        let removed = self.entries.remove(token.0);
-        // Its wakers are anybody's code.
-        shielded(|| drop(removed));
-    }
-
-    /// The poller has reported a source ready; whether somebody waited for that. One that is gone is
-    /// ignored.
-    pub(super) fn apply(&mut self, token: Token, readiness: Readiness) -> bool {
-        let Some(entry) = self.entry(token) else { return false };
-        entry.ready = entry.ready.with(readiness, true);
-        let mut any = false;
-        if readiness.has_any(Direction::Read.usable()) {
-            any |= entry.read.wake();
-        }
-        if readiness.has_any(Direction::Write.usable()) {
-            any |= entry.write.wake();
-        }
-        any
-    }
-
-    /// The same for all of them, which are taken out.
-    pub(super) fn apply_all(&mut self, found: &mut Vec<(Token, Readiness)>) -> bool {
-        let mut any = false;
-        for (token, readiness) in found.drain(..) {
-            any |= self.apply(token, readiness);
-        }
-        any
-    }
-
-    /// An operation came short, and so used the readiness up; but not where urgent data may have cut
-    /// it short.
-    fn came_short(&mut self, token: Token, used_up: Readiness) {
-        if let Some(entry) = self.entry(token)
-            && !entry.ready.has_any(Readiness::URGENT)
-        {
-            entry.ready = entry.ready.without(used_up);
-        }
-    }
-
-    /// An operation would block.
-    fn clear(&mut self, token: Token, used_up: Readiness) {
-        if let Some(entry) = self.entry(token) {
-            entry.ready = entry.ready.without(used_up);
-        }
-    }
-
-    /// Is the source ready, as far as is known? If not, `waker` is woken when it is.
-    fn poll_ready(&mut self, token: Token, direction: Direction, waker: &Waker) -> Poll<()> {
-        let turn = self.turn;
-        let Some(entry) = self.entry(token) else {
-            return Poll::Ready(());
-        };
-        if entry.ready.has_any(direction.usable()) {
-            return Poll::Ready(());
-        }
-        match direction {
-            Direction::Read => entry.read.add(waker, turn),
-            Direction::Write => entry.write.add(waker, turn),
-        }
-        Poll::Pending
-    }
-
-    /// What is waited for.
-    fn interest(&mut self, token: Token) -> Readiness {
-        let Some(entry) = self.entry(token) else {
-            return Readiness::NONE;
-        };
-        Readiness::NONE
-            .with(Readiness::READ, !entry.read.is_empty())
-            .with(Readiness::WRITE, !entry.write.is_empty())
-    }
-}
-
-/// Who waits for one direction of one source: usually one task, and any number may.
-#[derive(Debug, Default)]
-struct Waiters {
-    list: Vec<Waiter>,
-    /// When those that wait no more were last looked for.
-    thinned: u64,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    waker: Waker,
-    task: Option<TaskId>,
-    /// Was it woken to see whether it still waits?
-    asked: bool,
-}
-
-/// Beyond so many waiters, those that wait no more are looked for.
-const MANY: usize = 32;
-
-impl Waiters {
-    fn add(&mut self, waker: &Waker, turn: u64) {
-        if let Some(waiter) = self.list.iter_mut().find(|waiter| waiter.waker.will_wake(waker)) {
-            waiter.asked = false;
-            return;
-        }
-        // With this they never pile up, and the search costs no more than the growth that it may save. Not
-        // twice in a turn: those that were asked come back only after it, and a crowd that all waits would
-        // be sent away and come back for ever.
-        if self.list.len() >= MANY && self.list.len() == self.list.capacity() && self.thinned != turn {
-            self.thinned = turn;
-            self.thin_out();
-        }
-        self.list.push(Waiter { waker: waker.clone(), task: TaskId::current(), asked: false });
-    }
-
-    /// Drops the wakers that cancelled tasks have left. Of each task that still lives the newest is not
-    /// touched; its older ones, made by an executor inside of it that may have dropped them since, are
-    /// woken: what does wait comes back, and what has not by the next time is dropped. They keep their
-    /// place meanwhile, or else a crowd that all waits would be sent away and come back for ever.
-    fn thin_out(&mut self) {
-        self.list.retain(|waiter| !waiter.asked && waiter.task.is_none_or(|task| task.is_live()));
-        let mut tasks = BTreeSet::new();
-        for waiter in self.list.iter_mut().rev() {
-            if waiter.task.is_some_and(|task| !tasks.insert(task)) {
-                waiter.asked = true;
-                shielded(|| waiter.waker.wake_by_ref());
-            }
-        }
-    }
-
-    /// Wakes all; whether there was any. One that panics has only itself to blame, and stops nobody.
-    fn wake(&mut self) -> bool {
-        let any = !self.is_empty();
-        for waiter in self.list.drain(..) {
-            shielded(|| waiter.waker.wake());
-        }
-        any
-    }
-
-    fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-}

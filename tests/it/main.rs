@@ -15,6 +15,8 @@ mod fairness;
 mod faults;
 mod hooks;
 mod idle;
+#[cfg(unix)]
+mod io;
 #[cfg(feature = "sync")]
 mod lock;
 mod net;

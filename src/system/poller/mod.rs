@@ -77,7 +77,6 @@ impl Readiness {
     pub(crate) const READ_CLOSED: Self = Self(4);
     /// Writing never blocks again.
     pub(crate) const WRITE_CLOSED: Self = Self(8);
-
     /// There is, or was, urgent data: a read stops at its place in the stream, and comes short though
     /// there is more behind it.
     pub(crate) const URGENT: Self = Self(16);
@@ -90,7 +89,7 @@ impl Readiness {
         Self(self.0 & !other.0)
     }
 
-    pub(crate) fn has_any(self, other: Self) -> bool {
+    pub(crate) const fn has_any(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 }
@@ -104,7 +103,8 @@ pub(crate) trait Poller: Send {
 
 /// The half that registers, from any thread, also while another one polls.
 pub(crate) trait Registrar: Send + Sync + fmt::Debug {
-    /// Watches `fd`, from now on and for everything; what it is ready for already is reported too.
+    /// Watches `fd`, from now on and for everything; what it is ready for already is reported too. What
+    /// no poller can watch, as a file on a disk, is an error.
     fn add(&self, fd: Fd<'_>, token: Token) -> io::Result<()>;
 
     /// Watches again after an operation would have blocked. Needed only where there is no edge mode.

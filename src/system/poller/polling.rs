@@ -44,7 +44,8 @@ impl Poller for PollingPoller {
                 .with(Readiness::READ, event.readable || failed || closed || self.oneshot)
                 .with(Readiness::WRITE, event.writable || failed || closed || self.oneshot)
                 .with(Readiness::READ_CLOSED, closed)
-                .with(Readiness::WRITE_CLOSED, closed);
+                .with(Readiness::WRITE_CLOSED, closed)
+                .with(Readiness::URGENT, event.is_priority());
             ready.push((Token(event.key), readiness));
         }
         Ok(())
@@ -57,13 +58,13 @@ impl Registrar for PollingRegistrar {
         #[cfg(unix)]
         unsafe {
             use std::os::fd::AsRawFd as _;
-            self.poller.add_with_mode(fd.as_raw_fd(), Event::all(token.0), self.mode)
+            self.poller.add_with_mode(fd.as_raw_fd(), Event::all(token.0).with_priority(), self.mode)
         }
         // SAFETY: as above.
         #[cfg(windows)]
         unsafe {
             use std::os::windows::io::AsRawSocket as _;
-            self.poller.add_with_mode(fd.as_raw_socket(), Event::all(token.0), self.mode)
+            self.poller.add_with_mode(fd.as_raw_socket(), Event::all(token.0).with_priority(), self.mode)
         }
     }
 
@@ -71,6 +72,7 @@ impl Registrar for PollingRegistrar {
         let mut event = Event::none(token.0);
         event.readable = interest.has_any(Readiness::READ);
         event.writable = interest.has_any(Readiness::WRITE);
+        event.set_priority(interest.has_any(Readiness::URGENT));
         self.poller.modify_with_mode(fd, event, self.mode)
     }
 
