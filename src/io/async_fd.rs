@@ -138,7 +138,11 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of [`ready`](Self::ready).
-    pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<ReadyGuard<'_, T>>> {
+    pub fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<io::Result<ReadyGuard<'_, T>>> {
         let told = ready!(self.source.poll_ready(cx, interest.0)).map_err(told_clearly)?;
         Poll::Ready(Ok(ReadyGuard { fd: self, interest, told }))
     }

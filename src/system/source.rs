@@ -250,4 +250,3 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
         self.get().fmt(f)
     }
 }
-

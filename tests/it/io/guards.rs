@@ -102,7 +102,10 @@ fn all_who_wait_are_woken_and_hang_up_is_told() {
             drop(theirs);
             for task in waiting {
                 let ready = soon(task).await.unwrap().unwrap();
-                assert!(ready.is_readable() && ready.is_read_closed() && ready.is_write_closed(), "{ready:?}");
+                assert!(
+                    ready.is_readable() && ready.is_read_closed() && ready.is_write_closed(),
+                    "{ready:?}"
+                );
             }
             assert_eq!(ours.get_ref().read(&mut [0]).unwrap(), 0);
         });
@@ -161,7 +164,11 @@ fn an_interrupted_operation_is_tried_again() {
             let mut interrupted = 0;
             let read = ours.read_with(|mut stream| {
                 interrupted += 1;
-                if interrupted < 3 { Err(std::io::ErrorKind::Interrupted.into()) } else { stream.read(&mut [0]) }
+                if interrupted < 3 {
+                    Err(std::io::ErrorKind::Interrupted.into())
+                } else {
+                    stream.read(&mut [0])
+                }
             });
             assert_eq!(soon(read).await.unwrap(), 1);
             assert_eq!(interrupted, 3);
