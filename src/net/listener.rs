@@ -1,7 +1,6 @@
 //! Listeners.
 
 use std::{
-    fmt,
     future::poll_fn,
     io,
     net::{self, SocketAddr},
@@ -10,7 +9,7 @@ use std::{
 
 use socket2::{Protocol, Socket, Type};
 
-use super::{TcpStream, ToAddrs, addrs};
+use super::{TcpStream, ToAddrs, addrs, handle::handle};
 use crate::system::{Direction, Source};
 
 /// Connections that the system may hold until they are accepted. The 128 of the standard library are
@@ -81,33 +80,6 @@ impl TcpListener {
     /// The socket does not block.
     fn new(listener: net::TcpListener) -> Self {
         Self { source: Source::new(listener) }
-    }
-
-    /// Takes a listener of the standard library, and makes it non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// The system's, if the socket cannot be made so.
-    pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        Ok(Self::new(listener))
-    }
-
-    /// Gives the listener to the standard library. No domain watches it any more; it is still
-    /// non-blocking.
-    pub fn into_std(self) -> net::TcpListener {
-        self.source.into_inner()
-    }
-
-    /// A second handle of the same socket, for the use on another domain. A connection is accepted by
-    /// one of them only.
-    ///
-    /// # Errors
-    ///
-    /// The system's, if there is no descriptor left.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        // What says that the socket does not block is shared by all its handles.
-        self.source.get().try_clone().map(Self::new)
     }
 
     /// The address that it listens at.
@@ -187,15 +159,6 @@ impl TcpListener {
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.source.get().set_ttl(ttl)
     }
-
-    /// Takes the error that the socket holds, if it holds one.
-    ///
-    /// # Errors
-    ///
-    /// The system's, if the socket cannot be asked.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.source.get().take_error()
-    }
 }
 
 /// One call: the stream is non-blocking, and not inherited, from the start.
@@ -218,49 +181,7 @@ fn accept(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr
     Ok((stream, addr))
 }
 
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
-    }
-}
-
-#[cfg(unix)]
-mod fd {
-    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-
-    use super::TcpListener;
-
-    impl AsFd for TcpListener {
-        fn as_fd(&self) -> BorrowedFd<'_> {
-            self.source.get().as_fd()
-        }
-    }
-
-    impl AsRawFd for TcpListener {
-        fn as_raw_fd(&self) -> RawFd {
-            self.source.get().as_raw_fd()
-        }
-    }
-}
-
-#[cfg(windows)]
-mod socket {
-    use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
-
-    use super::TcpListener;
-
-    impl AsSocket for TcpListener {
-        fn as_socket(&self) -> BorrowedSocket<'_> {
-            self.source.get().as_socket()
-        }
-    }
-
-    impl AsRawSocket for TcpListener {
-        fn as_raw_socket(&self) -> RawSocket {
-            self.source.get().as_raw_socket()
-        }
-    }
-}
+handle!(TcpListener, net::TcpListener, "listener");
 
 /// The connections of a listener; see [`TcpListener::incoming`].
 #[derive(Debug)]

@@ -54,6 +54,7 @@
 
 mod addrs;
 mod connect;
+mod handle;
 mod io;
 mod listener;
 mod options;

@@ -13,26 +13,26 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::TcpStream;
 
-pub(super) fn split(stream: TcpStream) -> (ReadHalf, WriteHalf) {
+pub(super) fn split<S>(stream: S) -> (ReadHalf<S>, WriteHalf<S>) {
     let stream = Rc::new(stream);
     (ReadHalf(stream.clone()), WriteHalf(stream))
 }
 
-/// The half of a [`TcpStream`] that reads; see [`TcpStream::split`].
+/// The half of a stream that reads; see [`TcpStream::split`].
 ///
 /// Not `Send`: both halves stay on one domain. For two domains, use [`TcpStream::try_clone`].
 /// Dropping it leaves the other half as it is; the socket is closed when both are dropped.
 #[derive(Debug)]
-pub struct ReadHalf(Rc<TcpStream>);
+pub struct ReadHalf<S = TcpStream>(Rc<S>);
 
-/// The half of a [`TcpStream`] that writes; see [`TcpStream::split`].
+/// The half of a stream that writes; see [`TcpStream::split`].
 ///
 /// Dropping it does not shut the writing direction down, and the peer does not read the end before
 /// the other half is dropped too: closing it (`poll_close`) does. In all else as [`ReadHalf`].
 #[derive(Debug)]
-pub struct WriteHalf(Rc<TcpStream>);
+pub struct WriteHalf<S = TcpStream>(Rc<S>);
 
-impl ReadHalf {
+impl<S> ReadHalf<S> {
     /// Puts the stream together again.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl ReadHalf {
     /// })?
     /// # }
     /// ```
-    pub fn reunite(self, writer: WriteHalf) -> Result<TcpStream, ReuniteError> {
+    pub fn reunite(self, writer: WriteHalf<S>) -> Result<S, ReuniteError<S>> {
         if !Rc::ptr_eq(&self.0, &writer.0) {
             return Err(ReuniteError { reader: self, writer });
         }
@@ -63,21 +63,24 @@ impl ReadHalf {
 }
 
 /// For what both directions have in common: the addresses, [`peek`](TcpStream::peek), the options.
-impl AsRef<TcpStream> for ReadHalf {
-    fn as_ref(&self) -> &TcpStream {
+impl<S> AsRef<S> for ReadHalf<S> {
+    fn as_ref(&self) -> &S {
         &self.0
     }
 }
 
 /// For what both directions have in common: the addresses, [`shutdown`](TcpStream::shutdown), the
 /// options.
-impl AsRef<TcpStream> for WriteHalf {
-    fn as_ref(&self) -> &TcpStream {
+impl<S> AsRef<S> for WriteHalf<S> {
+    fn as_ref(&self) -> &S {
         &self.0
     }
 }
 
-impl AsyncRead for ReadHalf {
+impl<S> AsyncRead for ReadHalf<S>
+where
+    for<'a> &'a S: AsyncRead,
+{
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut &*self.0).poll_read(cx, buf)
     }
@@ -91,7 +94,10 @@ impl AsyncRead for ReadHalf {
     }
 }
 
-impl AsyncWrite for WriteHalf {
+impl<S> AsyncWrite for WriteHalf<S>
+where
+    for<'a> &'a S: AsyncWrite,
+{
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut &*self.0).poll_write(cx, buf)
     }
@@ -115,17 +121,17 @@ impl AsyncWrite for WriteHalf {
 
 /// Two halves that are not of the same stream, given back by [`ReadHalf::reunite`].
 #[derive(Debug)]
-pub struct ReuniteError {
+pub struct ReuniteError<S = TcpStream> {
     /// The half that reads.
-    pub reader: ReadHalf,
+    pub reader: ReadHalf<S>,
     /// The half that writes.
-    pub writer: WriteHalf,
+    pub writer: WriteHalf<S>,
 }
 
-impl fmt::Display for ReuniteError {
+impl<S> fmt::Display for ReuniteError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("these halves are not of the same stream")
     }
 }
 
-impl Error for ReuniteError {}
+impl<S: fmt::Debug> Error for ReuniteError<S> {}

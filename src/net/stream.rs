@@ -1,14 +1,19 @@
 //! Streams.
 
 use std::{
-    fmt,
     future::poll_fn,
     io,
     net::{self, Shutdown, SocketAddr},
     task::{Context, Poll},
 };
 
-use super::{ReadHalf, ToAddrs, WriteHalf, addrs, connect::connect, split};
+use super::{
+    ReadHalf, ToAddrs, WriteHalf, addrs,
+    connect::connect,
+    handle::handle,
+    io::{byte_stream, if_short},
+    split,
+};
 use crate::system::{Direction, Source};
 
 /// A TCP connection.
@@ -43,6 +48,25 @@ use crate::system::{Direction, Source};
 ///     assert_eq!(server.read(&mut buf).await?, 0);
 ///     Ok(())
 /// })?
+/// # }
+/// ```
+///
+/// It may go to the standard library, and come from there:
+///
+/// ```
+/// use std::io::Read;
+/// use vigie::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let stream = vigie::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     TcpStream::connect(listener.local_addr()?).await
+/// })??;
+/// let mut stream = stream.into_std();
+/// stream.set_nonblocking(false)?;
+/// // The listener went without having accepted it.
+/// assert!(stream.read(&mut [0]).is_err());
+/// # Ok(())
 /// # }
 /// ```
 ///
@@ -82,53 +106,6 @@ impl TcpStream {
     /// The socket does not block.
     pub(super) fn new(stream: net::TcpStream) -> Self {
         Self { source: Source::new(stream) }
-    }
-
-    /// Takes a stream of the standard library, and makes it non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// The system's, if the socket cannot be made so.
-    pub fn from_std(stream: net::TcpStream) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        Ok(Self::new(stream))
-    }
-
-    /// Gives the stream to the standard library. No domain watches it any more; it is still
-    /// non-blocking.
-    ///
-    /// ```
-    /// use std::io::Read;
-    /// use vigie::net::{TcpListener, TcpStream};
-    ///
-    /// # fn main() -> std::io::Result<()> {
-    /// let stream = vigie::run(async {
-    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
-    ///     TcpStream::connect(listener.local_addr()?).await
-    /// })??;
-    /// let mut stream = stream.into_std();
-    /// stream.set_nonblocking(false)?;
-    /// // The listener went without having accepted it.
-    /// assert!(stream.read(&mut [0]).is_err());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn into_std(self) -> net::TcpStream {
-        self.source.into_inner()
-    }
-
-    /// A second handle of the same socket, for the use on another domain: one of them may read there
-    /// while the other writes here. The connection is closed when both are dropped.
-    ///
-    /// Whether they block is a setting that all handles share: making one of them blocking
-    /// ([`into_std`](Self::into_std), then `set_nonblocking(false)`) has the others block their domains.
-    ///
-    /// # Errors
-    ///
-    /// The system's, if there is no descriptor left.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        // What says that the socket does not block is shared by all its handles.
-        self.source.get().try_clone().map(Self::new)
     }
 
     /// Splits the stream into a half that reads and one that writes, for two tasks of this domain.
@@ -234,57 +211,8 @@ impl TcpStream {
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.source.get().local_addr()
     }
-
-    /// Takes the error that the socket holds, if it holds one.
-    ///
-    /// # Errors
-    ///
-    /// The system's, if the socket cannot be asked.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.source.get().take_error()
-    }
 }
 
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
-    }
-}
-
-#[cfg(unix)]
-mod fd {
-    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-
-    use super::TcpStream;
-
-    impl AsFd for TcpStream {
-        fn as_fd(&self) -> BorrowedFd<'_> {
-            self.source.get().as_fd()
-        }
-    }
-
-    impl AsRawFd for TcpStream {
-        fn as_raw_fd(&self) -> RawFd {
-            self.source.get().as_raw_fd()
-        }
-    }
-}
-
-#[cfg(windows)]
-mod socket {
-    use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
-
-    use super::TcpStream;
-
-    impl AsSocket for TcpStream {
-        fn as_socket(&self) -> BorrowedSocket<'_> {
-            self.source.get().as_socket()
-        }
-    }
-
-    impl AsRawSocket for TcpStream {
-        fn as_raw_socket(&self) -> RawSocket {
-            self.source.get().as_raw_socket()
-        }
-    }
-}
+handle!(TcpStream, net::TcpStream, "stream");
+// What else cuts a read short, urgent data, the source knows of.
+byte_stream!(TcpStream, if_short);

@@ -24,7 +24,7 @@ use std::{fmt, io, str::FromStr, time::Instant};
 
 pub use self::poller::Backend;
 pub(crate) use self::{
-    poller::Readiness,
+    poller::{AsFd, Readiness},
     source::Source,
     sources::{Direction, Told},
     timer::TimerKey,
