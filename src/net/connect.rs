@@ -1,37 +1,40 @@
 //! Connecting.
 
-use std::{
-    future::poll_fn,
-    io,
-    net::{self, SocketAddr},
-};
+use std::{future::poll_fn, io, net::SocketAddr};
 
-use socket2::{Protocol, SockRef, Socket, Type};
+use socket2::{SockAddr, SockRef, Socket};
 
-use super::TcpStream;
-use crate::system::Direction;
+use super::{TcpSocket, TcpStream};
+use crate::system::{AsFd, Direction, Source};
 
 /// Connects to one address.
 pub(super) async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(socket2::Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    let stream = TcpStream::new(socket.into());
+    TcpSocket::for_addr(addr)?.connect(addr).await
+}
+
+/// Connects a socket that does not block. A `WouldBlock` is the system's, and nothing would tell of its end.
+pub(super) async fn established<T: AsFd + From<Socket>>(
+    socket: Socket,
+    addr: &SockAddr,
+) -> io::Result<Source<T>> {
+    let source = Source::new(T::from(socket));
     let mut begun = false;
     // The first try begins, the others look how it went. The source is registered when the first
     // would block: a socket that was watched before would be reported as hung up.
-    let mut attempt = |socket: &net::TcpStream| {
+    let mut attempt = |io: &T| {
+        let socket = SockRef::from(io);
         if !begun {
             begun = true;
-            match SockRef::from(socket).connect(&addr.into()) {
-                Ok(()) => return Ok(()),
+            match socket.connect(addr) {
+                Ok(()) => return Ok(Ok(())),
                 Err(error) if is_under_way(&error) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Ok(Err(error)),
             }
         }
-        outcome(socket)
+        outcome(&socket).map(Ok)
     };
-    poll_fn(|cx| stream.source.poll_io(cx, Direction::Write, &mut attempt, |()| false)).await?;
-    Ok(stream)
+    poll_fn(|cx| source.poll_io(cx, Direction::Write, &mut attempt, |_| false)).await??;
+    Ok(source)
 }
 
 /// Did `connect` begin what it could not finish at once? An interrupted one did too.
@@ -44,7 +47,7 @@ fn is_under_way(error: &io::Error) -> bool {
 }
 
 /// How the attempt went; `WouldBlock` if that is open.
-fn outcome(socket: &net::TcpStream) -> io::Result<()> {
+fn outcome(socket: &Socket) -> io::Result<()> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }

@@ -7,14 +7,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use socket2::{Protocol, Socket, Type};
-
-use super::{TcpStream, ToAddrs, addrs, handle::handle};
+use super::{TcpSocket, TcpStream, ToAddrs, first::first, handle::handle};
 use crate::system::{Direction, Source};
 
 /// Connections that the system may hold until they are accepted. The 128 of the standard library are
 /// few for a burst; the system's own limit still applies.
-const BACKLOG: i32 = 1024;
+const BACKLOG: u32 = 1024;
 
 /// A TCP socket that accepts connections.
 ///
@@ -49,36 +47,26 @@ impl TcpListener {
     /// On Unix an address that was in use until lately is taken at once (`SO_REUSEADDR`). The system
     /// holds up to 1024 connections until they are accepted, if it has no lower limit of its own.
     ///
-    /// Nothing blocks, and no domain is needed: this works anywhere.
+    /// Nothing blocks, and no domain is needed: this works anywhere. For another backlog, or other options,
+    /// there is [`TcpSocket`].
     ///
     /// # Errors
     ///
     /// The system's error for the last of the addresses, or
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]).
     pub fn bind(addrs: impl ToAddrs) -> io::Result<Self> {
-        let mut last = None;
-        for addr in addrs::list(&addrs)? {
-            match Self::bind_one(addr) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.expect("there is at least one address"))
-    }
-
-    fn bind_one(addr: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(socket2::Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-        // On Windows this would let others take the address away.
-        #[cfg(unix)]
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&addr.into())?;
-        socket.listen(BACKLOG)?;
-        Ok(Self::new(socket.into()))
+        first(&addrs, |addr| {
+            let socket = TcpSocket::for_addr(addr)?;
+            // On Windows this would let others take the address away.
+            #[cfg(unix)]
+            socket.set_reuse_address(true)?;
+            socket.bind(addr)?;
+            socket.listen(BACKLOG)
+        })
     }
 
     /// The socket does not block.
-    fn new(listener: net::TcpListener) -> Self {
+    pub(super) fn new(listener: net::TcpListener) -> Self {
         Self { source: Source::new(listener) }
     }
 
@@ -140,24 +128,6 @@ impl TcpListener {
     /// ```
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
-    }
-
-    /// The time to live of the packets, as `IP_TTL` has it.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.source.get().ttl()
-    }
-
-    /// Sets the time to live of the packets.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.source.get().set_ttl(ttl)
     }
 }
 

@@ -21,6 +21,11 @@
 //! An operation that succeeds at once is charged to the task's slice, which has room for 32 of them:
 //! a connection that is always ready does not starve the others.
 //!
+//! # Options
+//!
+//! Each type has the options that many programs set, and a [`TcpSocket`] those that have to be set before it
+//! listens or connects. The rest is in `socket2`, whose `SockRef::from(&socket)` takes all of these types.
+//!
 //! # Names
 //!
 //! Addresses are literal ([`ToAddrs`]). Names are refused: looking one up blocks the thread.
@@ -54,10 +59,12 @@
 
 mod addrs;
 mod connect;
+mod first;
 mod handle;
 mod io;
 mod listener;
 mod options;
+mod socket;
 mod split;
 mod stream;
 #[cfg(test)]
@@ -66,6 +73,7 @@ mod tests;
 pub use self::{
     addrs::ToAddrs,
     listener::{Incoming, TcpListener},
+    socket::TcpSocket,
     split::{ReadHalf, ReuniteError, WriteHalf},
     stream::TcpStream,
 };

@@ -27,7 +27,8 @@ use crate::system::{Direction, Source};
 /// (What is built of several, as `read_exact`, is not.) Several tasks may read, or write, at a time:
 /// each byte goes to one of them. A reader and a writer never disturb each other.
 ///
-/// It belongs to no domain: `Send`, but not `Sync` (see the [module](super)).
+/// It belongs to no domain: `Send`, but not `Sync` (see the [module](super)). What has to be set before it
+/// connects, a [`TcpSocket`](super::TcpSocket) sets.
 ///
 /// ```
 /// use futures_lite::{AsyncReadExt, AsyncWriteExt};

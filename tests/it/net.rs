@@ -7,6 +7,7 @@ mod ends;
 mod moving;
 #[cfg(target_os = "linux")]
 mod residue;
+mod socket;
 mod transfer;
 mod waiting;
 
