@@ -13,7 +13,7 @@ use vigie::{
     Domain, TaskSet, TryNext, call_on, events,
     net::{TcpListener, TcpStream},
     spawn,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use crate::args::Args;
@@ -43,7 +43,7 @@ pub(crate) fn serve(args: &Args, address: SocketAddr) -> io::Result<()> {
         drop(running);
         let mut served = 0;
         for server in servers {
-            served += server.await?;
+            served += server.await??;
         }
         println!("served {served} connections");
         Ok(())
@@ -51,33 +51,27 @@ pub(crate) fn serve(args: &Args, address: SocketAddr) -> io::Result<()> {
 }
 
 /// Accepts on this domain until told to stop, then waits for the connections; how many there were.
-async fn serve_here(listener: TcpListener, stop: Receiver<()>, grace: Duration) -> u64 {
+async fn serve_here(listener: TcpListener, stop: Receiver<()>, grace: Duration) -> io::Result<u64> {
     let mut connections = TaskSet::new();
     let mut served = 0;
     loop {
-        let accepted = or(async { Some(listener.accept().await) }, async {
+        let accepted = or(async { listener.accept().await.map(Some) }, async {
             let _closed = stop.recv().await;
-            None
+            Ok(None)
         });
-        match accepted.await {
-            None => break,
-            Some(Ok((stream, _))) => {
-                connections.spawn(echo(stream));
-                served += 1;
-                // Those that have ended meanwhile go.
-                while let TryNext::Ready(_) = connections.try_next() {}
-            }
-            Some(Err(error)) => {
-                // Out of descriptors, most likely: some may be free in a moment.
-                eprintln!("accept: {error}");
-                let _ = sleep(Duration::from_millis(10)).await;
-            }
-        }
+        let Some((stream, _)) = accepted.await? else { break };
+        connections.spawn(echo(stream));
+        served += 1;
+        // Those that have ended meanwhile go.
+        while let TryNext::Ready(_) = connections.try_next() {}
+    }
+    if listener.shortages() > 0 {
+        eprintln!("out of descriptors {} times", listener.shortages());
     }
     drop(listener);
     // What is left after the grace is cancelled, as the set is dropped.
     let _ = timeout(grace, async { while connections.next().await.is_some() {} }).await;
-    served
+    Ok(served)
 }
 
 async fn echo(stream: TcpStream) -> io::Result<()> {
@@ -132,7 +126,7 @@ pub(crate) fn raise_descriptor_limit() {
         use rustix::process::{Resource, getrlimit, setrlimit};
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
-        // Refused, the limit stays as it was, and accepting says so when it is reached.
+        // Refused, the limit stays as it was, and accepting waits when it is reached.
         let _ = setrlimit(Resource::Nofile, limit);
     }
 }

@@ -1,13 +1,13 @@
 //! Listeners.
 
 use std::{
-    future::poll_fn,
+    cell::Cell,
     io,
     net::{self, SocketAddr},
     task::{Context, Poll},
 };
 
-use super::{TcpSocket, TcpStream, ToAddrs, first::first, handle::handle};
+use super::{Incoming, TcpSocket, TcpStream, ToAddrs, accept::patiently, first::first, handle::handle};
 use crate::system::{Direction, Source};
 
 /// Connections that the system may hold until they are accepted. The 128 of the standard library are
@@ -38,6 +38,7 @@ const BACKLOG: u32 = 1024;
 /// ```
 pub struct TcpListener {
     source: Source<net::TcpListener>,
+    shortages: Cell<u64>,
 }
 
 impl TcpListener {
@@ -67,7 +68,7 @@ impl TcpListener {
 
     /// The socket does not block.
     pub(super) fn new(listener: net::TcpListener) -> Self {
-        Self { source: Source::new(listener) }
+        Self { source: Source::new(listener), shortages: Cell::new(0) }
     }
 
     /// The address that it listens at.
@@ -84,26 +85,37 @@ impl TcpListener {
     /// Cancellation-safe: a connection that was not returned stays with the listener. Several tasks
     /// may accept at a time.
     ///
+    /// Out of descriptors or memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), it waits for a while and tries
+    /// again: 5 ms at first, twice as long each time, and 1 s at most. The system keeps the connections
+    /// meanwhile, as many as it has room for, and tells nobody when there is a descriptor again.
+    /// [`shortages`](Self::shortages) counts them. A connection that came to grief before it was accepted
+    /// (`ECONNABORTED`, `EPROTO`, and what the network has to say of it, as `EHOSTUNREACH`) is passed over.
+    /// Who wants to see all that has [`poll_accept`](Self::poll_accept).
+    ///
     /// # Errors
     ///
-    /// The system's, as it gives them, also those of a connection that came to grief before it was
-    /// accepted (`ECONNABORTED`). The listener can be used after any of them: out of descriptors
-    /// (`EMFILE`, `ENFILE`), it keeps the connection, and the same call succeeds once there is a
-    /// descriptor. It fails at once until then: a loop that goes on should wait for a moment.
+    /// The system's, of any other kind: they are the listener's, and likely to come again; or that of a domain
+    /// without the system's events. The listener can be used after any of them.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        poll_fn(|cx| self.poll_accept(cx)).await
+        patiently(&self.shortages, |cx| self.poll_accept(cx)).await
     }
 
-    /// The poll form of [`accept`](Self::accept). Every task that polled it is woken when there may
-    /// be a connection.
+    /// Accepts, or has the task woken when there may be a connection, as all that polled this.
     ///
     /// # Errors
     ///
-    /// Those of [`accept`](Self::accept).
+    /// The system's, all of them. The listener can be used after any: out of descriptors, it keeps the
+    /// connection, and fails at once until there is one. A loop that goes on should wait for a moment.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.source
             .poll_io(cx, Direction::Read, accept, |_| false)
             .map_ok(|(stream, addr)| (TcpStream::new(stream), addr))
+    }
+
+    /// How often an [`accept`](Self::accept) of this handle had to wait because the system was short of
+    /// descriptors or memory. Where this grows, the limit of descriptors is too low for the load.
+    pub fn shortages(&self) -> u64 {
+        self.shortages.get()
     }
 
     /// The connections, one after the other.
@@ -153,13 +165,7 @@ fn accept(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr
 
 handle!(TcpListener, net::TcpListener, "listener");
 
-/// The connections of a listener; see [`TcpListener::incoming`].
-#[derive(Debug)]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
-}
-
-impl Incoming<'_> {
+impl Incoming<'_, TcpListener> {
     /// The next connection. There is no end.
     ///
     /// Cancellation-safe, as [`accept`](TcpListener::accept) is.

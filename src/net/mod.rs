@@ -57,7 +57,9 @@
 //! # }
 //! ```
 
+mod accept;
 mod addrs;
+mod backoff;
 mod connect;
 mod first;
 mod handle;
@@ -71,8 +73,9 @@ mod stream;
 mod tests;
 
 pub use self::{
+    accept::Incoming,
     addrs::ToAddrs,
-    listener::{Incoming, TcpListener},
+    listener::TcpListener,
     socket::TcpSocket,
     split::{ReadHalf, ReuniteError, WriteHalf},
     stream::TcpStream,

@@ -7,6 +7,8 @@ mod ends;
 mod moving;
 #[cfg(target_os = "linux")]
 mod residue;
+#[cfg(target_os = "linux")]
+mod shortage;
 mod socket;
 mod transfer;
 mod waiting;
