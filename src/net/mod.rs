@@ -1,9 +1,11 @@
-//! TCP on the system's events.
+//! TCP and UDP on the system's events.
 //!
 //! A [`TcpListener`] accepts, a [`TcpStream`] carries bytes both ways, through the traits of
 //! `futures-io`: [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite), on
 //! the stream and on a reference to it. The methods that everybody uses with them (`read_exact`,
 //! `write_all`, …) come from the extension traits of `futures-lite` or `futures`.
+//!
+//! A [`UdpSocket`] sends and receives datagrams.
 //!
 //! # Domains
 //!
@@ -65,12 +67,14 @@ mod first;
 mod handle;
 mod io;
 mod listener;
+mod multicast;
 mod options;
 mod socket;
 mod split;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod udp;
 
 pub use self::{
     accept::Incoming,
@@ -79,4 +83,5 @@ pub use self::{
     socket::TcpSocket,
     split::{ReadHalf, ReuniteError, WriteHalf},
     stream::TcpStream,
+    udp::UdpSocket,
 };

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 
 use socket2::{SockRef, TcpKeepalive};
 
-use super::{TcpListener, TcpSocket, TcpStream};
+use super::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 macro_rules! buffer_sizes {
     ($($socket:ident),*) => {$(
@@ -50,7 +50,7 @@ macro_rules! buffer_sizes {
     )*};
 }
 
-buffer_sizes!(TcpSocket, TcpStream);
+buffer_sizes!(TcpSocket, TcpStream, UdpSocket);
 
 macro_rules! time_to_live {
     ($($socket:ident),*) => {$(
@@ -76,7 +76,7 @@ macro_rules! time_to_live {
     )*};
 }
 
-time_to_live!(TcpListener, TcpSocket, TcpStream);
+time_to_live!(TcpListener, TcpSocket, TcpStream, UdpSocket);
 
 macro_rules! connection {
     ($($socket:ident),*) => {$(

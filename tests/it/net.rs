@@ -1,4 +1,4 @@
-//! TCP: what the types promise, and what the sources beneath them must never do.
+//! Sockets: what the types promise, and what the sources beneath them must never do.
 
 mod accept;
 mod connect;
@@ -11,6 +11,7 @@ mod residue;
 mod shortage;
 mod socket;
 mod transfer;
+mod udp;
 mod waiting;
 
 use std::{
