@@ -17,6 +17,12 @@ pub(super) fn if_short(count: usize, wanted: usize) -> bool {
     0 < count && count < wanted
 }
 
+/// Where an operation may be short for other reasons, and nothing would tell of the rest.
+#[cfg(unix)]
+pub(super) fn never(_count: usize, _wanted: usize) -> bool {
+    false
+}
+
 /// How many bytes the buffers have together, if a count below that is short.
 fn wanted(lengths: impl ExactSizeIterator<Item = usize>) -> usize {
     if lengths.len() > FEW_BUFFERS {

@@ -1,11 +1,10 @@
-//! TCP and UDP on the system's events.
+//! TCP, UDP and Unix sockets on the system's events.
 //!
 //! A [`TcpListener`] accepts, a [`TcpStream`] carries bytes both ways, through the traits of
 //! `futures-io`: [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite), on
-//! the stream and on a reference to it. The methods that everybody uses with them (`read_exact`,
-//! `write_all`, …) come from the extension traits of `futures-lite` or `futures`.
-//!
-//! A [`UdpSocket`] sends and receives datagrams.
+//! the stream and on a reference to it. A `UnixListener` and a `UnixStream` do so within one machine, on Unix.
+//! The methods that everybody uses with them (`read_exact`, `write_all`, …) come from the extension traits of
+//! `futures-lite` or `futures`. A [`UdpSocket`] and a `UnixDatagram` send and receive datagrams.
 //!
 //! # Domains
 //!
@@ -75,7 +74,13 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod udp;
+#[cfg(unix)]
+mod unix;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use self::unix::UCred;
+#[cfg(unix)]
+pub use self::unix::{UnixDatagram, UnixListener, UnixStream};
 pub use self::{
     accept::Incoming,
     addrs::ToAddrs,

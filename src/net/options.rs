@@ -6,6 +6,8 @@ use std::{io, time::Duration};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+#[cfg(unix)]
+use super::{UnixDatagram, UnixStream};
 
 macro_rules! buffer_sizes {
     ($($socket:ident),*) => {$(
@@ -51,6 +53,8 @@ macro_rules! buffer_sizes {
 }
 
 buffer_sizes!(TcpSocket, TcpStream, UdpSocket);
+#[cfg(unix)]
+buffer_sizes!(UnixStream, UnixDatagram);
 
 macro_rules! time_to_live {
     ($($socket:ident),*) => {$(

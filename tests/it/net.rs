@@ -12,6 +12,8 @@ mod shortage;
 mod socket;
 mod transfer;
 mod udp;
+#[cfg(unix)]
+mod unix;
 mod waiting;
 
 use std::{

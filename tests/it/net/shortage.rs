@@ -11,15 +11,15 @@ use std::{
 
 use futures_lite::AsyncReadExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use vigie::{
     Builder, Promise, PromiseState, call,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UnixListener},
     spawn,
     time::timeout,
 };
 
-use super::soon;
+use super::{soon, unix::Dir};
 use crate::support::{alone, each, turns, until};
 
 /// Opens files until there is no descriptor left.
@@ -202,6 +202,32 @@ fn who_polls_sees_it() {
             assert_eq!(listener.shortages(), 0);
             drop(files);
             belong_together(soon(accept()).await.unwrap().0, client).await;
+        });
+        ran.unwrap();
+    });
+}
+
+#[test]
+fn a_unix_listener_waits_as_well() {
+    with_few_descriptors("a_unix_listener_waits_as_well", |builder| {
+        let ran = builder.run(async {
+            let dir = Dir::new();
+            let path = dir.path("listener");
+            let listener = Rc::new(UnixListener::bind(&path).unwrap());
+            let client = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            let own = listener.clone();
+            let accept = spawn(async move { own.incoming().next().await });
+            turns(3).await;
+            let files = exhaust();
+            client.connect(&SockAddr::unix(&path).unwrap()).unwrap();
+            soon(until(|| listener.shortages() > 0)).await;
+            assert_eq!(accept.state(), PromiseState::Running);
+            drop(files);
+            let mut stream = soon(accept).await.unwrap().unwrap();
+            client.send(b"at last").unwrap();
+            let mut buf = [0; 7];
+            soon(stream.read_exact(&mut buf)).await.unwrap();
+            assert_eq!(&buf, b"at last");
         });
         ran.unwrap();
     });
