@@ -24,6 +24,8 @@ mod programs;
 mod scope;
 mod set;
 mod shield;
+#[cfg(all(unix, feature = "signal"))]
+mod signal;
 mod stress;
 mod structure;
 mod support;
