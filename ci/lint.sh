@@ -11,4 +11,5 @@ cargo clippy --lib -- -D warnings
 cargo clippy --lib --no-default-features --features polling -- -D warnings
 cargo clippy --lib --no-default-features --features sync -- -D warnings
 cargo clippy --lib --features signal -- -D warnings
+cargo clippy --lib --no-default-features --features process -- -D warnings
 cargo clippy --lib --no-default-features -- -D warnings

@@ -20,6 +20,8 @@ mod io;
 #[cfg(feature = "sync")]
 mod lock;
 mod net;
+#[cfg(all(unix, feature = "process"))]
+mod process;
 mod programs;
 mod scope;
 mod set;
