@@ -2,6 +2,7 @@
 
 mod pipes;
 mod reaping;
+mod supervisor;
 
 use std::{
     io,
