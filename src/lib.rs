@@ -101,7 +101,8 @@
 //!
 //! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
 //! `system`, `time` and `net`. Without either a run has the events that it is given. `sync` brings
-//! `lock` and `channel`, which need no events.
+//! `lock` and `channel`, which need no events. On Unix, and on the system's events, `signal` brings the
+//! module `signal`, and `process` that and `process`.
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -141,6 +142,10 @@ pub mod lock;
 pub mod io;
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;
+#[cfg(all(not(vigie_loom), unix, feature = "system", feature = "process"))]
+pub mod process;
+#[cfg(all(not(vigie_loom), unix, feature = "system", feature = "signal"))]
+pub mod signal;
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod system;
 #[cfg(all(not(vigie_loom), feature = "system"))]

@@ -20,10 +20,14 @@ mod io;
 #[cfg(feature = "sync")]
 mod lock;
 mod net;
+#[cfg(all(unix, feature = "process"))]
+mod process;
 mod programs;
 mod scope;
 mod set;
 mod shield;
+#[cfg(all(unix, feature = "signal"))]
+mod signal;
 mod stress;
 mod structure;
 mod support;
