@@ -76,6 +76,11 @@
 //! Tasks of one domain run one at a time, and share by `Rc`. Those of several domains have, with the
 //! feature `sync`, locks, conditions and values made once (`lock`), and channels (`channel`).
 //!
+//! # What blocks
+//!
+//! With the feature `blocking`, `unblock` runs a closure on a pool of threads, which is also how files
+//! (`fs`), the standard streams (`io`) and names of hosts (`net::lookup_host`) are waited for.
+//!
 //! # Fairness
 //!
 //! At each tick a domain first runs tasks that news from outside has resumed, one slice each. While others
@@ -101,7 +106,8 @@
 //!
 //! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
 //! `system`, `time` and `net`. Without either a run has the events that it is given. `sync` brings
-//! `lock` and `channel`, which need no events.
+//! `lock` and `channel`, which need no events. Nor does what `blocking` brings: `unblock`, `fs` and `io`;
+//! with a back end also names in `net`.
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -137,6 +143,9 @@ pub mod channel;
 #[cfg(all(not(vigie_loom), feature = "sync"))]
 pub mod lock;
 
+#[cfg(all(not(vigie_loom), feature = "blocking"))]
+pub mod blocking;
+
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;
 #[cfg(all(not(vigie_loom), feature = "system"))]
@@ -144,6 +153,8 @@ pub mod system;
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod time;
 
+#[cfg(all(not(vigie_loom), feature = "blocking"))]
+pub use crate::blocking::unblock;
 #[cfg(not(vigie_loom))]
 pub use crate::{
     domain::{

@@ -3,6 +3,8 @@
 
 #![allow(missing_docs, clippy::disallowed_types, reason = "tests")]
 
+#[cfg(feature = "blocking")]
+mod blocking;
 mod calls;
 mod cancel;
 #[cfg(feature = "sync")]
