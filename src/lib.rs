@@ -145,6 +145,8 @@ pub mod lock;
 
 #[cfg(all(not(vigie_loom), feature = "blocking"))]
 pub mod blocking;
+#[cfg(all(not(vigie_loom), feature = "blocking"))]
+pub mod fs;
 
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;

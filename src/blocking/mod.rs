@@ -30,6 +30,7 @@
 //! domain's, tries again and again until it can (in versions 1.6 and 1.7): a program has to leave room for
 //! those threads, by that variable.
 
+mod handle;
 mod job;
 
 use std::{
@@ -41,7 +42,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-pub(crate) use self::job::{Job, Work};
+pub(crate) use self::{
+    handle::Handle,
+    job::{Job, Work},
+};
 
 /// Runs a closure on the pool of threads, and gives its result.
 ///

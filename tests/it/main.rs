@@ -15,6 +15,8 @@ mod domains;
 mod events;
 mod fairness;
 mod faults;
+#[cfg(feature = "blocking")]
+mod fs;
 mod hooks;
 mod idle;
 #[cfg(feature = "sync")]
