@@ -147,6 +147,8 @@ pub mod lock;
 pub mod blocking;
 #[cfg(all(not(vigie_loom), feature = "blocking"))]
 pub mod fs;
+#[cfg(all(not(vigie_loom), feature = "blocking"))]
+pub mod io;
 
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;

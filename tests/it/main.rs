@@ -26,6 +26,8 @@ mod programs;
 mod scope;
 mod set;
 mod shield;
+#[cfg(feature = "blocking")]
+mod stdio;
 mod stress;
 mod structure;
 mod support;
