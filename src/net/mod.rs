@@ -23,7 +23,9 @@
 //!
 //! # Names
 //!
-//! Addresses are literal ([`ToAddrs`]). Names are refused: looking one up blocks the thread.
+//! Looking up a name blocks the thread. With the feature `blocking`, `lookup_host` and
+//! [`TcpStream::connect`] have that done by another one; whatever else takes addresses ([`ToAddrs`]), takes
+//! literal ones only.
 //!
 //! ```
 //! use futures_lite::{AsyncReadExt, AsyncWriteExt};
@@ -56,12 +58,16 @@ mod addrs;
 mod connect;
 mod io;
 mod listener;
+#[cfg(feature = "blocking")]
+mod lookup;
 mod options;
 mod split;
 mod stream;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "blocking")]
+pub use self::lookup::{LookupHost, lookup_host};
 pub use self::{
     addrs::ToAddrs,
     listener::{Incoming, TcpListener},

@@ -21,6 +21,8 @@ mod hooks;
 mod idle;
 #[cfg(feature = "sync")]
 mod lock;
+#[cfg(feature = "blocking")]
+mod lookup;
 mod net;
 mod programs;
 mod scope;
