@@ -8,6 +8,7 @@ use std::{
     thread,
 };
 
+use super::pool;
 use crate::{
     events::{SignalSender, signal_sender},
     sync::{Arc, Mutex},
@@ -46,9 +47,8 @@ impl<T: Send + 'static> Job<T> {
     pub(crate) fn start(work: Work<T>) -> Self {
         let state = Arc::new(Mutex::new(State { stage: Stage::Queued(work), waiter: None }));
         let theirs = state.clone();
-        // Whether it still is to run is up to the state: the pool's own cancellation would have it wait for
-        // its turn, behind whatever keeps the threads.
-        ::blocking::unblock(move || run(theirs)).detach();
+        // Whether it still is to run when its turn comes is up to the state.
+        pool::run(Box::new(move || run(theirs)));
         Self(state)
     }
 

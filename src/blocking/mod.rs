@@ -19,19 +19,19 @@
 //!
 //! # The pool
 //!
-//! It is that of the crate `blocking`: one for the whole process, shared with whatever else uses it. Threads
-//! are started as closures come, 500 at most, or as many as the environment variable
-//! `BLOCKING_MAX_THREADS` says when the first one comes (1 to 10000). Closures beyond that wait for their
-//! turn, first in, first out: those that wait for each other may wait for ever. Threads of the pool keep
-//! neither a run nor the process from ending. When they ran out of work they stay, and look around twice a
-//! second (in version 1.7), so that a program that is to be silent when idle does not use it.
+//! There is one for the whole process. It has a thread for each closure under way, 500 at most, or as many as
+//! the environment variable `BLOCKING_MAX_THREADS` says when the first closure comes (1 to 10000). Closures
+//! beyond that wait for their turn, first in, first out: those that wait for each other may wait for ever. A
+//! thread that has had nothing to do for ten seconds ends. Threads of the pool keep neither a run nor the
+//! process from ending.
 //!
-//! Where no thread can be started that the pool wants, the thread that gave it the closure, which is the
-//! domain's, tries again and again until it can (in versions 1.6 and 1.7): a program has to leave room for
-//! those threads, by that variable.
+//! Where no further thread can be started, closures wait for the threads that there are, and where there is
+//! none at all, until one can be started for a later closure. They can be cancelled meanwhile, or given up by a
+//! timeout, as any that have not begun.
 
 mod handle;
 mod job;
+mod pool;
 
 use std::{
     fmt,

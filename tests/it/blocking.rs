@@ -379,3 +379,35 @@ fn threads_of_the_pool_do_not_keep_the_process() {
         std::mem::forget(held);
     });
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_no_thread_can_be_started_closures_wait_and_can_be_given_up() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use vigie::{Builder, system::Variant};
+
+    use crate::support::proc::address_space;
+
+    const NAME: &str = "blocking::where_no_thread_can_be_started_closures_wait_and_can_be_given_up";
+    const STACK: u64 = 1 << 30;
+    // No thread has room for its stack, but there is some for all else.
+    alone_with(NAME, &[("RUST_MIN_STACK", &STACK.to_string())], || {
+        let before = getrlimit(Resource::As);
+        let ran = Shared::<bool>::default();
+        let runs = ran.clone();
+        Builder::new()
+            .extra_domains(0)
+            .variant(Variant::Pipe)
+            .run(async move {
+                let room = address_space() as u64 * 1024 + STACK / 2;
+                setrlimit(Resource::As, Rlimit { current: Some(room), maximum: before.maximum }).unwrap();
+                let given_up = timeout(Duration::from_millis(20), unblock(move || *runs.lock() = true)).await;
+                setrlimit(Resource::As, before).unwrap();
+                given_up.unwrap_err();
+                // A later one has its thread.
+                assert_eq!(soon(unblock(|| 7)).await, 7);
+            })
+            .unwrap();
+        assert!(!*ran.lock());
+    });
+}

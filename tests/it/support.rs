@@ -254,6 +254,13 @@ pub(crate) mod proc {
         number_after(&status, "VmRSS:")
     }
 
+    /// The memory that it has been promised, in KiB.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn address_space() -> usize {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        number_after(&status, "VmSize:")
+    }
+
     /// Processor time, user's and system's, of all its threads.
     pub(crate) fn cpu_time() -> Duration {
         let stat = fs::read_to_string("/proc/self/stat").unwrap();
