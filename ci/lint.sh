@@ -12,4 +12,5 @@ cargo clippy --lib --no-default-features --features polling -- -D warnings
 cargo clippy --lib --no-default-features --features sync -- -D warnings
 cargo clippy --lib --features signal -- -D warnings
 cargo clippy --lib --no-default-features --features process -- -D warnings
+cargo clippy --lib --no-default-features --features blocking -- -D warnings
 cargo clippy --lib --no-default-features -- -D warnings

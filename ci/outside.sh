@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A crate outside of the workspace that depends on vigie by path, as a user's does: with default
-# features, with polling alone, without a back end, and with what tasks share.
+# features, with polling alone, without a back end, with what tasks share, and with what blocks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -19,6 +19,7 @@ edition = "2024"
 default = ["vigie/mio"]
 polling = ["vigie/polling"]
 sync = ["vigie/sync"]
+blocking = ["vigie/blocking"]
 
 [dependencies]
 vigie = { path = "$root", default-features = false }
@@ -35,6 +36,17 @@ fn main() -> std::io::Result<()> {
     assert_eq!(sum, 3);
     #[cfg(feature = "sync")]
     shared()?;
+    #[cfg(feature = "blocking")]
+    blocks()?;
+    Ok(())
+}
+
+#[cfg(feature = "blocking")]
+fn blocks() -> std::io::Result<()> {
+    let read = vigie::run(vigie::fs::read_to_string("/dev/null"))??;
+    let sum = vigie::run(vigie::unblock(|| 1 + 2))?;
+    println!("on the pool: {read:?}, {sum}");
+    assert_eq!((read.as_str(), sum), ("", 3));
     Ok(())
 }
 
@@ -62,7 +74,7 @@ fn shared() -> std::io::Result<()> {
 RUST
 export CARGO_TARGET_DIR=$root/target/outside
 for features in "" "--no-default-features --features polling" "--no-default-features" \
-    "--no-default-features --features sync" "--features polling,sync"; do
+    "--no-default-features --features sync,blocking" "--features polling,sync"; do
     echo "--- cargo run $features"
     # shellcheck disable=SC2086
     cargo run --quiet --manifest-path "$dir/Cargo.toml" $features

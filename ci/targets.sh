@@ -13,7 +13,7 @@ for target in aarch64-apple-darwin x86_64-pc-windows-gnu; do
         echo "skipped: the target $target cannot be had here"
         continue
     fi
-    for features in "" "--features polling,sync,process" "--no-default-features --features polling"; do
+    for features in "" "--all-features" "--no-default-features --features polling"; do
         echo "--- $target $features"
         # shellcheck disable=SC2086
         cargo check --quiet --lib --target "$target" $features

@@ -76,6 +76,11 @@
 //! Tasks of one domain run one at a time, and share by `Rc`. Those of several domains have, with the
 //! feature `sync`, locks, conditions and values made once (`lock`), and channels (`channel`).
 //!
+//! # What blocks
+//!
+//! With the feature `blocking`, `unblock` runs a closure on a pool of threads, which is also how files
+//! (`fs`), the standard streams (`io`) and names of hosts (`net::lookup_host`) are waited for.
+//!
 //! # Fairness
 //!
 //! At each tick a domain first runs tasks that news from outside has resumed, one slice each. While others
@@ -101,8 +106,9 @@
 //!
 //! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
 //! `system`, `time` and `net`. Without either a run has the events that it is given. `sync` brings
-//! `lock` and `channel`, which need no events. On Unix, and on the system's events, `signal` brings the
-//! module `signal`, and `process` that and `process`.
+//! `lock` and `channel`, which need no events. Nor does what `blocking` (default) brings: `unblock`, `fs`, and
+//! the standard streams in `io`; with a back end also names in `net`. On Unix, and on the system's events,
+//! `signal` brings the module `signal`, and `process` that and `process`.
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -138,7 +144,12 @@ pub mod channel;
 #[cfg(all(not(vigie_loom), feature = "sync"))]
 pub mod lock;
 
-#[cfg(all(not(vigie_loom), feature = "system", unix))]
+#[cfg(all(not(vigie_loom), feature = "blocking"))]
+pub mod blocking;
+#[cfg(all(not(vigie_loom), feature = "blocking"))]
+pub mod fs;
+
+#[cfg(all(not(vigie_loom), any(all(feature = "system", unix), feature = "blocking")))]
 pub mod io;
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;
@@ -151,6 +162,8 @@ pub mod system;
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod time;
 
+#[cfg(all(not(vigie_loom), feature = "blocking"))]
+pub use crate::blocking::unblock;
 #[cfg(not(vigie_loom))]
 pub use crate::{
     domain::{

@@ -13,8 +13,8 @@ use crate::{
 /// When a run in which every task waits is given up, with
 /// [`RunError::Deadlock`].
 ///
-/// In either case nothing is given up while a timer runs, a source is watched, or a
-/// [`SignalSender`](crate::events::SignalSender) that came from
+/// In either case nothing is given up while a timer runs, a source is watched, a task waits for a closure
+/// (`unblock`), or a [`SignalSender`](crate::events::SignalSender) that came from
 /// [`signal_sender`](crate::events::signal_sender) exists anywhere, and never with events of your own
 /// whose [`expects_news`](crate::events::Events::expects_news) says yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

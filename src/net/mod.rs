@@ -29,7 +29,9 @@
 //!
 //! # Names
 //!
-//! Addresses are literal ([`ToAddrs`]). Names are refused: looking one up blocks the thread.
+//! Looking up a name blocks the thread. With the feature `blocking`, `lookup_host` and
+//! [`TcpStream::connect`] have that done by another one; whatever else takes addresses ([`ToAddrs`]), takes
+//! literal ones only.
 //!
 //! ```
 //! use futures_lite::{AsyncReadExt, AsyncWriteExt};
@@ -66,6 +68,8 @@ mod first;
 mod handle;
 mod io;
 mod listener;
+#[cfg(feature = "blocking")]
+mod lookup;
 mod multicast;
 mod options;
 mod socket;
@@ -77,6 +81,8 @@ mod udp;
 #[cfg(unix)]
 mod unix;
 
+#[cfg(feature = "blocking")]
+pub use self::lookup::{LookupHost, lookup_host};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use self::unix::UCred;
 #[cfg(unix)]

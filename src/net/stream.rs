@@ -83,7 +83,8 @@ pub struct TcpStream {
 
 impl TcpStream {
     /// Connects to the first of the addresses where that is possible; each is tried until the system
-    /// gives up ([`timeout`](crate::time::timeout) sets a limit to it all).
+    /// gives up ([`timeout`](crate::time::timeout) sets a limit to it all). A name is looked up first, with the
+    /// feature `blocking`, as by `lookup_host`.
     ///
     /// Cancellation-safe: dropping this future closes the socket.
     ///
@@ -91,11 +92,11 @@ impl TcpStream {
     ///
     /// The system's error for the last of the addresses, as
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused);
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]); and that of a
-    /// domain without the system's events.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]); that of a lookup;
+    /// and that of a domain without the system's events.
     pub async fn connect(addrs: impl ToAddrs) -> io::Result<Self> {
         let mut last = None;
-        for addr in addrs::list(&addrs)? {
+        for addr in addrs::look_up(addrs.host()?).await? {
             match connect(addr).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = Some(error),

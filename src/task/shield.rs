@@ -151,9 +151,17 @@ struct Guard<C: Future<Output = ()> + 'static> {
 impl<C: Future<Output = ()> + 'static> Drop for Guard<C> {
     fn drop(&mut self) {
         if let Some(on_cancel) = self.on_cancel.take() {
-            Local::with(|local| finalise(local, self.location, Box::pin(on_cancel)));
+            finalise_current(self.location, on_cancel);
         }
     }
+}
+
+/// Has the current task, if there is one, finalised by a future.
+pub(crate) fn finalise_current(
+    location: &'static Location<'static>,
+    finaliser: impl Future<Output = ()> + 'static,
+) {
+    Local::with(|local| finalise(local, location, Box::pin(finaliser)));
 }
 
 type Finaliser = Pin<Box<dyn Future<Output = ()>>>;

@@ -3,6 +3,8 @@
 
 #![allow(missing_docs, clippy::disallowed_types, reason = "tests")]
 
+#[cfg(feature = "blocking")]
+mod blocking;
 mod calls;
 mod cancel;
 #[cfg(feature = "sync")]
@@ -13,12 +15,16 @@ mod domains;
 mod events;
 mod fairness;
 mod faults;
+#[cfg(feature = "blocking")]
+mod fs;
 mod hooks;
 mod idle;
 #[cfg(unix)]
 mod io;
 #[cfg(feature = "sync")]
 mod lock;
+#[cfg(feature = "blocking")]
+mod lookup;
 mod net;
 #[cfg(all(unix, feature = "process"))]
 mod process;
@@ -28,6 +34,8 @@ mod set;
 mod shield;
 #[cfg(all(unix, feature = "signal"))]
 mod signal;
+#[cfg(feature = "blocking")]
+mod stdio;
 mod stress;
 mod structure;
 mod support;

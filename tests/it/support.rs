@@ -203,14 +203,24 @@ pub(crate) fn child(name: &str) -> Command {
     command
 }
 
+/// Is this the process of [`child`]?
+pub(crate) fn is_child(name: &str) -> bool {
+    env::var_os(CHILD).is_some_and(|child| child == name)
+}
+
 /// Runs the test `name` in a process of its own, where no other test's threads, descriptors or memory
 /// are counted, and where an abort is one test's failure.
 pub(crate) fn alone(name: &str, test: impl FnOnce()) {
+    alone_with(name, &[], test);
+}
+
+/// As [`alone`], with these variables in its environment.
+pub(crate) fn alone_with(name: &str, variables: &[(&str, &str)], test: impl FnOnce()) {
     // Miri starts no processes.
-    if cfg!(miri) || env::var_os(CHILD).is_some_and(|child| child == name) {
+    if cfg!(miri) || is_child(name) {
         return test();
     }
-    let output = child(name).output().unwrap();
+    let output = child(name).envs(variables.iter().copied()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && text.contains("1 passed"),
@@ -242,6 +252,13 @@ pub(crate) mod proc {
     pub(crate) fn memory() -> usize {
         let status = fs::read_to_string("/proc/self/status").unwrap();
         number_after(&status, "VmRSS:")
+    }
+
+    /// The memory that it has been promised, in KiB.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn address_space() -> usize {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        number_after(&status, "VmSize:")
     }
 
     /// Processor time, user's and system's, of all its threads.

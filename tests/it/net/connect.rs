@@ -76,12 +76,25 @@ fn the_addresses_are_tried_in_turn() {
 fn the_caller_sees_why_there_is_no_address() {
     each(|builder| {
         let ran = builder.run(async {
-            for (text, why) in [("localhost:80", "names are not looked up"), ("127.0.0.1", "with a port")] {
+            for text in
+                ["127.0.0.1", "::1", "[::1]", ":80", "[::1:80", "localhost", "localhost:", "localhost:65536"]
+            {
                 let error = TcpStream::connect(text).await.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::InvalidInput);
-                assert!(error.to_string().contains(why), "{error}");
+                assert!(error.to_string().contains("with a port"), "{error}");
                 assert!(error.to_string().contains(text), "{error}");
                 assert_eq!(TcpListener::bind(text).unwrap_err().kind(), ErrorKind::InvalidInput);
+            }
+            assert_eq!(TcpStream::connect(("", 80)).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+            let error = TcpListener::bind("localhost:80").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains("localhost:80 is a name"), "{error}");
+            assert!(error.to_string().contains("lookup_host"), "{error}");
+            #[cfg(not(feature = "blocking"))]
+            {
+                let error = TcpStream::connect(("localhost", 80)).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                assert!(error.to_string().contains("the feature `blocking`"), "{error}");
             }
             let error = TcpStream::connect([]).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -113,6 +126,8 @@ fn addresses_come_in_many_forms() {
         reaches(addr, addr.to_string().as_str()).await;
         reaches(addr, addr.to_string()).await;
         reaches(addr, &addr.to_string()).await;
+        reaches(addr, ("127.0.0.1", port)).await;
+        reaches(addr, ("127.0.0.1".to_owned(), port)).await;
     })
     .unwrap();
 }

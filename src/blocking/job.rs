@@ -1,0 +1,131 @@
+//! Jobs: closures on their way through the pool, and who waits for them.
+
+use std::{
+    future::poll_fn,
+    mem,
+    panic::{AssertUnwindSafe, Location, catch_unwind},
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use super::pool;
+use crate::{
+    events::{SignalSender, signal_sender},
+    sync::{Arc, Mutex},
+    task::{discard, finalise_current},
+};
+
+pub(crate) type Work<T> = Box<dyn FnOnce() -> T + Send>;
+
+/// A closure that was given to the pool, and in time its result.
+///
+/// To drop it is to leave it behind: it runs when its turn comes, and its result is dropped on the pool.
+pub(crate) struct Job<T>(Arc<Mutex<State<T>>>);
+
+struct State<T> {
+    stage: Stage<T>,
+    waiter: Option<Waiter>,
+}
+
+enum Stage<T> {
+    Queued(Work<T>),
+    UnderWay,
+    /// With its result, or its panic.
+    Ended(thread::Result<T>),
+    /// Withdrawn, or its result was taken.
+    Gone,
+}
+
+/// Who is woken when it has ended.
+struct Waiter {
+    waker: Waker,
+    /// While this exists, the domain expects news: its run is not given up as stuck.
+    _expected: Option<SignalSender>,
+}
+
+impl<T: Send + 'static> Job<T> {
+    pub(crate) fn start(work: Work<T>) -> Self {
+        let state = Arc::new(Mutex::new(State { stage: Stage::Queued(work), waiter: None }));
+        let theirs = state.clone();
+        // Whether it still is to run when its turn comes is up to the state.
+        pool::run(Box::new(move || run(theirs)));
+        Self(state)
+    }
+
+    /// The result, once.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<thread::Result<T>> {
+        let mut state = self.0.lock();
+        match mem::replace(&mut state.stage, Stage::Gone) {
+            Stage::Ended(result) => return Poll::Ready(result),
+            stage => state.stage = stage,
+        }
+        let waiter = Waiter { waker: cx.waker().clone(), _expected: signal_sender().ok() };
+        let before = state.waiter.replace(waiter);
+        // Out of the lock: a waker is anybody's code.
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+
+    /// Nobody wants it any more. If it is under way, the current task has finished only when it has ended.
+    pub(crate) fn cancel(self, location: &'static Location<'static>) {
+        if !self.withdraw() {
+            self.finish(location);
+        }
+    }
+
+    /// Takes it back if it has not begun, and drops its result if it has ended; `false` if it is under way.
+    pub(crate) fn withdraw(&self) -> bool {
+        let mut state = self.0.lock();
+        if let Stage::UnderWay = state.stage {
+            return false;
+        }
+        let stage = mem::replace(&mut state.stage, Stage::Gone);
+        drop(state);
+        drop(stage);
+        true
+    }
+
+    /// Nobody wants its result any more, but it is to run: the current task, if there is one, has finished
+    /// only when it has ended.
+    pub(crate) fn finish(self, location: &'static Location<'static>) {
+        let is_over = matches!(self.0.lock().stage, Stage::Ended(_) | Stage::Gone);
+        if !is_over {
+            finalise_current(location, async move {
+                // Of a panic, the panic hook has told.
+                drop(poll_fn(|cx| self.poll(cx)).await);
+            });
+        }
+    }
+}
+
+/// On a thread of the pool.
+fn run<T>(job: Arc<Mutex<State<T>>>) {
+    let mut state = job.lock();
+    let work = match mem::replace(&mut state.stage, Stage::UnderWay) {
+        Stage::Queued(work) => work,
+        gone => {
+            state.stage = gone;
+            return;
+        }
+    };
+    drop(state);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    let mut state = job.lock();
+    state.stage = Stage::Ended(result);
+    let waiter = state.waiter.take();
+    drop(state);
+    if let Some(Waiter { waker, _expected }) = waiter {
+        // Before it says that no more news will come.
+        waker.wake();
+    }
+    // If it was left behind, this is the end of the result, whose destructor is the user's.
+    discard(job);
+}
+
+impl<T> Drop for Job<T> {
+    fn drop(&mut self) {
+        let waiter = self.0.lock().waiter.take();
+        drop(waiter);
+    }
+}

@@ -1,0 +1,162 @@
+//! The pool: as many threads as there are closures under way, up to a limit.
+
+use std::{
+    collections::VecDeque,
+    env, thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    sync::{Mutex, OnceLock, Sleeper},
+    task::shielded,
+};
+
+/// How many threads there are at most, unless the environment says otherwise.
+const LIMIT: usize = 500;
+const LIMITS: &str = "BLOCKING_MAX_THREADS";
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+type Task = Box<dyn FnOnce() + Send>;
+
+struct Pool {
+    state: Mutex<State>,
+    /// Where threads wait for a task.
+    sleeper: Sleeper,
+    limit: usize,
+    /// How long a thread waits for something to do before it ends.
+    patience: Duration,
+}
+
+struct State {
+    queue: VecDeque<Task>,
+    threads: usize,
+    /// Those of them that are about to sleep, sleep, or have just been woken.
+    idle: usize,
+}
+
+/// Has a thread run the task, after those before it.
+pub(super) fn run(task: Task) {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool::new(limit(env::var(LIMITS).ok()), PATIENCE)).push(task);
+}
+
+fn limit(told: Option<String>) -> usize {
+    told.and_then(|told| told.parse().ok()).unwrap_or(LIMIT).clamp(1, 10_000)
+}
+
+impl Pool {
+    fn new(limit: usize, patience: Duration) -> Self {
+        let state = State { queue: VecDeque::new(), threads: 0, idle: 0 };
+        Self { state: Mutex::new(state), sleeper: Sleeper::new(), limit, patience }
+    }
+
+    fn push(&'static self, task: Task) {
+        let mut state = self.state.lock();
+        state.queue.push_back(task);
+        let is_short = state.queue.len() > state.idle && state.threads < self.limit;
+        state.threads += usize::from(is_short);
+        drop(state);
+        if !is_short {
+            self.sleeper.wake();
+        } else if thread::Builder::new().name("vigie-pool".to_owned()).spawn(|| self.serve()).is_err() {
+            // The task waits for the other threads, or for one that a later task can start.
+            self.state.lock().threads -= 1;
+        }
+    }
+
+    /// The life of a thread.
+    fn serve(&self) {
+        while let Some(task) = self.next() {
+            shielded(task);
+        }
+    }
+
+    /// The next task; none when the thread is to end.
+    fn next(&self) -> Option<Task> {
+        let mut state = self.state.lock();
+        let deadline = Instant::now() + self.patience;
+        loop {
+            if let Some(task) = state.queue.pop_front() {
+                return Some(task);
+            }
+            if Instant::now() >= deadline {
+                // Whoever brings a task after this finds one thread less.
+                state.threads -= 1;
+                return None;
+            }
+            state.idle += 1;
+            drop(state);
+            self.sleeper.sleep_while(|| self.state.lock().queue.is_empty(), Some(deadline));
+            state = self.state.lock();
+            state.idle -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn pool(limit: usize, patience: Duration) -> &'static Pool {
+        Box::leak(Box::new(Pool::new(limit, patience)))
+    }
+
+    #[test]
+    fn threads_come_as_they_are_needed_and_no_more_than_allowed() {
+        let pool = pool(3, Duration::from_secs(3600));
+        let (done, ends) = mpsc::channel();
+        let go: Vec<_> = (0..5)
+            .map(|n| {
+                let (done, (go, wait)) = (done.clone(), mpsc::channel::<()>());
+                pool.push(Box::new(move || {
+                    let _ = wait.recv();
+                    done.send(n).unwrap();
+                }));
+                go
+            })
+            .collect();
+        assert_eq!(pool.state.lock().threads, 3);
+        for (n, go) in go.iter().enumerate() {
+            go.send(()).unwrap();
+            assert_eq!(ends.recv().unwrap(), n);
+        }
+        // The first of them serves the next, panic or not.
+        for _ in 0..20 {
+            let done = done.clone();
+            pool.push(Box::new(move || {
+                done.send(5).unwrap();
+                panic!("a task's own");
+            }));
+            assert_eq!(ends.recv().unwrap(), 5);
+        }
+        assert_eq!(pool.state.lock().threads, 3);
+    }
+
+    #[test]
+    fn threads_that_are_not_needed_end() {
+        let pool = pool(3, Duration::from_millis(1));
+        for _ in 0..3 {
+            let (done, ends) = mpsc::channel();
+            for _ in 0..10 {
+                let done = done.clone();
+                pool.push(Box::new(move || done.send(()).unwrap()));
+            }
+            drop(done);
+            assert_eq!(ends.iter().count(), 10);
+            while pool.state.lock().threads > 0 {
+                thread::yield_now();
+            }
+            assert_eq!(pool.state.lock().idle, 0);
+        }
+    }
+
+    #[test]
+    fn the_limit_is_a_number_within_reason() {
+        let limits = [None, Some("7"), Some("0"), Some("1000000"), Some("many")];
+        let limits = limits.map(|told| limit(told.map(str::to_owned)));
+        assert_eq!(limits, [500, 7, 1, 10_000, 500]);
+    }
+}

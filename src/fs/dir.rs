@@ -1,0 +1,170 @@
+//! Listing directories.
+
+use std::{
+    collections::VecDeque,
+    ffi::OsString,
+    fmt, fs,
+    future::poll_fn,
+    io,
+    panic::{Location, resume_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{FileType, Metadata};
+use crate::{
+    blocking::{Job, Unblocked},
+    unblock,
+};
+
+/// How many entries are read at a time.
+const BATCH: usize = 64;
+
+/// Begins to list a directory, as [`std::fs::read_dir`]: in no order, and without `.` and `..`.
+///
+/// # Errors
+///
+/// The system's.
+///
+/// ```
+/// vigie::run(async {
+///     let mut entries = vigie::fs::read_dir("src").await?;
+///     let mut names = Vec::new();
+///     while let Some(entry) = entries.next_entry().await? {
+///         names.push(entry.file_name());
+///     }
+///     assert!(names.iter().any(|name| name == "lib.rs"));
+///     Ok::<_, std::io::Error>(())
+/// }).unwrap().unwrap();
+/// ```
+#[track_caller]
+pub fn read_dir(path: impl AsRef<Path>) -> Unblocked<io::Result<ReadDir>> {
+    let (path, location) = (path.as_ref().to_owned(), Location::caller());
+    Unblocked::new(location, move || {
+        let listing = Listing::Idle(fs::read_dir(path)?);
+        Ok(ReadDir { listing, ready: VecDeque::new(), location })
+    })
+}
+
+/// The entries of a directory; see [`read_dir()`].
+pub struct ReadDir {
+    listing: Listing,
+    /// What was read already.
+    ready: VecDeque<io::Result<DirEntry>>,
+    location: &'static Location<'static>,
+}
+
+enum Listing {
+    Idle(fs::ReadDir),
+    Busy(Job<Batch>),
+    Over,
+}
+
+struct Batch {
+    entries: VecDeque<io::Result<DirEntry>>,
+    /// None at the end.
+    rest: Option<fs::ReadDir>,
+}
+
+impl ReadDir {
+    /// The next entry; `None` at the end. Cancellation-safe: dropping this future loses no entry.
+    ///
+    /// # Errors
+    ///
+    /// The system's, for this entry.
+    pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
+        poll_fn(|cx| self.poll_next_entry(cx)).await
+    }
+
+    /// The poll form of [`next_entry`](Self::next_entry).
+    ///
+    /// # Errors
+    ///
+    /// The system's, for this entry.
+    pub fn poll_next_entry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<DirEntry>>> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                return Poll::Ready(entry.map(Some));
+            }
+            match std::mem::replace(&mut self.listing, Listing::Over) {
+                Listing::Idle(dir) => self.listing = Listing::Busy(Job::start(Box::new(|| batch(dir)))),
+                Listing::Busy(job) => {
+                    let polled = job.poll(cx);
+                    if polled.is_pending() {
+                        self.listing = Listing::Busy(job);
+                    }
+                    let Batch { entries, rest } = ready!(polled).unwrap_or_else(|panic| resume_unwind(panic));
+                    self.ready = entries;
+                    self.listing = rest.map_or(Listing::Over, Listing::Idle);
+                }
+                Listing::Over => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+}
+
+fn batch(mut dir: fs::ReadDir) -> Batch {
+    let entries: VecDeque<_> =
+        dir.by_ref().take(BATCH).map(|entry| entry.map(|entry| DirEntry(Arc::new(entry)))).collect();
+    let rest = (entries.len() == BATCH).then_some(dir);
+    Batch { entries, rest }
+}
+
+impl Drop for ReadDir {
+    fn drop(&mut self) {
+        if let Listing::Busy(job) = std::mem::replace(&mut self.listing, Listing::Over) {
+            job.cancel(self.location);
+        }
+    }
+}
+
+impl fmt::Debug for ReadDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadDir").finish_non_exhaustive()
+    }
+}
+
+/// An entry of a directory; see [`read_dir()`].
+#[derive(Clone)]
+pub struct DirEntry(Arc<fs::DirEntry>);
+
+impl DirEntry {
+    /// The directory's path, as it was given, with the entry's name.
+    pub fn path(&self) -> PathBuf {
+        self.0.path()
+    }
+
+    /// The name alone.
+    pub fn file_name(&self) -> OsString {
+        self.0.file_name()
+    }
+
+    /// What the system knows of it; of a link itself, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// The system's: the entry may be gone.
+    #[track_caller]
+    pub fn metadata(&self) -> Unblocked<io::Result<Metadata>> {
+        let entry = self.0.clone();
+        unblock(move || entry.metadata())
+    }
+
+    /// Is it a file, a directory or a link?
+    ///
+    /// # Errors
+    ///
+    /// The system's: the entry may be gone.
+    #[track_caller]
+    pub fn file_type(&self) -> Unblocked<io::Result<FileType>> {
+        let entry = self.0.clone();
+        unblock(move || entry.file_type())
+    }
+}
+
+impl fmt::Debug for DirEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DirEntry").field(&self.path()).finish()
+    }
+}

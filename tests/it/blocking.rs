@@ -1,0 +1,413 @@
+//! Closures on the pool of threads: where they run, and who waits for them.
+
+use std::{
+    future::pending,
+    panic::Location,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use futures_lite::future::{block_on, or, poll_once};
+use vigie::{
+    Deadlocks, Domain, RunError, TaskError, TaskInfo, TaskSet, Tree, blocking::Unblocked, call, spawn,
+    time::timeout, unblock,
+};
+
+use crate::support::{
+    Drops, Gate, Log, Shared, Traced, alone, alone_with, each, eventually, plain, soon, turns,
+};
+
+/// What is known of a closure that waits to be let go.
+struct Held {
+    began: Gate,
+    go: mpsc::Sender<()>,
+    ended: Shared<bool>,
+}
+
+fn held() -> (Held, impl FnOnce() + Send + 'static) {
+    let (go, wait) = mpsc::channel();
+    let held = Held { began: Gate::default(), go, ended: Shared::default() };
+    let (began, ended) = (held.began.clone(), held.ended.clone());
+    let closure = move || {
+        began.open();
+        wait.recv().unwrap();
+        *ended.lock() = true;
+    };
+    (held, closure)
+}
+
+impl Held {
+    /// One that is under way.
+    #[track_caller]
+    fn begin() -> (impl Future<Output = (Self, Unblocked<()>)>, &'static Location<'static>) {
+        let (held, closure) = held();
+        let mut future = unblock(closure);
+        let begun = async move {
+            assert!(poll_once(&mut future).await.is_none());
+            held.began.opened().await;
+            (held, future)
+        };
+        (begun, Location::caller())
+    }
+
+    fn has_ended(&self) -> bool {
+        *self.ended.lock()
+    }
+
+    fn let_go(&self) {
+        self.go.send(()).unwrap();
+    }
+}
+
+fn names(tree: &Tree, location: &Location<'_>) -> bool {
+    tree.tasks().iter().any(|task| task.location() == location)
+}
+
+#[test]
+fn a_closure_keeps_no_domain() {
+    each(|builder| {
+        builder
+            .run(async {
+                let (held, closure) = held();
+                let work = move || {
+                    closure();
+                    thread::current().id()
+                };
+                let task = spawn(unblock(work));
+                held.began.opened().await;
+                turns(3).await;
+                held.let_go();
+                assert_ne!(soon(task).await.unwrap(), thread::current().id());
+                // Nor one that has nothing else to do.
+                let there = call(async || (unblock(|| thread::current().id()).await, thread::current().id()));
+                let (pool, domain) = soon(there).await.unwrap();
+                assert_ne!(pool, domain);
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn many_closures_all_run() {
+    each(|builder| {
+        builder
+            .run(async {
+                let mut tasks = TaskSet::new();
+                for n in 0..1000_u32 {
+                    tasks.spawn(async move { unblock(move || n).await });
+                }
+                let mut sum = 0;
+                while let Some(result) = tasks.next().await {
+                    sum += result.unwrap();
+                }
+                assert_eq!(sum, 999 * 1000 / 2);
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_panic_is_the_awaiting_tasks() {
+    plain()
+        .run(async {
+            let task = spawn(unblock(|| panic!("overboard")));
+            let Err(TaskError::Panicked(panic)) = task.await else { panic!("no panic") };
+            assert_eq!(panic.message().unwrap(), "overboard");
+            // And the pool goes on.
+            assert_eq!(unblock(|| 1).await, 1);
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_cancelled_task_has_finished_when_its_closure_has_ended() {
+    each(|builder| {
+        builder
+            .run(async {
+                for far in [false, true] {
+                    let (held, closure) = held();
+                    let place = Shared::<Option<&'static Location<'static>>>::default();
+                    let placed = place.clone();
+                    let body = async move || {
+                        let (here, future) = (Location::caller(), unblock(closure));
+                        *placed.lock() = Some(here);
+                        future.await;
+                    };
+                    let task = if far { call(body) } else { spawn(body()) };
+                    held.began.opened().await;
+                    let mut cancel = task.cancel();
+                    assert!(poll_once(&mut cancel).await.is_none());
+                    let line = place.lock().unwrap().line();
+                    let is_named = |task: &TaskInfo| {
+                        let location = task.location();
+                        (location.file(), location.line()) == (file!(), line) && task.is_cancelled()
+                    };
+                    // The cancellation may still be on its way.
+                    soon(async { while !vigie::tree().await.unwrap().tasks().iter().any(is_named) {} }).await;
+                    assert!(poll_once(&mut cancel).await.is_none() && !held.has_ended());
+                    held.let_go();
+                    soon(cancel).await.unwrap();
+                    assert!(held.has_ended());
+                }
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_task_whose_future_was_dropped_has_finished_when_its_closure_has_ended() {
+    each(|builder| {
+        builder
+            .run(async {
+                let log = Log::default();
+                let theirs = log.clone();
+                let (begun, _) = Held::begin();
+                let (held, future) = begun.await;
+                let mut task = spawn(async move {
+                    timeout(Duration::from_millis(1), future).await.unwrap_err();
+                    theirs.push("the time is up");
+                });
+                while log.len() == 0 {
+                    assert!(poll_once(&mut task).await.is_none());
+                    vigie::yield_now().await;
+                }
+                turns(5).await;
+                assert!(poll_once(&mut task).await.is_none() && !held.has_ended());
+                held.let_go();
+                soon(task).await.unwrap();
+                assert!(held.has_ended());
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_run_returns_no_earlier_than_what_is_under_way_and_tells_of_it() {
+    each(|builder| {
+        let (ended, told) = (Shared::<bool>::default(), Log::<Tree>::default());
+        let (ends, tells, told_there) = (ended.clone(), told.clone(), told.clone());
+        let builder =
+            builder.shutdown_report_with(Duration::from_millis(1), move |tree| tells.push(tree.clone()));
+        let place = builder
+            .run(async move {
+                let (begun, place) = Held::begin();
+                let (held, future) = begun.await;
+                thread::spawn(move || {
+                    assert!(eventually(|| told_there.len() > 0));
+                    assert!(!held.has_ended());
+                    *ends.lock() = true;
+                    held.let_go();
+                });
+                drop(future);
+                place
+            })
+            .unwrap();
+        assert!(*ended.lock(), "it returned too early");
+        let told = told.take();
+        assert!(names(&told[0], place), "{}", told[0]);
+    });
+}
+
+#[test]
+fn a_closure_that_has_not_begun_never_runs() {
+    const NAME: &str = "blocking::a_closure_that_has_not_begun_never_runs";
+    alone_with(NAME, &[("BLOCKING_MAX_THREADS", "1")], || {
+        let (first, ran) = (Shared::<Option<Held>>::default(), Shared::<usize>::default());
+        let (keeps, runs) = (first.clone(), ran.clone());
+        plain()
+            .run(async move {
+                let (begun, _) = Held::begin();
+                let (held, future) = begun.await;
+                // Nobody outlives the run for that one: it is left behind by a thread that is no domain's.
+                thread::spawn(move || drop(future)).join().unwrap();
+
+                let drops = Drops::default();
+                let work = || {
+                    let (traced, runs) = (Traced("closure", drops.clone()), runs.clone());
+                    move || {
+                        let _traced = traced;
+                        *runs.lock() += 1;
+                    }
+                };
+                let task = spawn(unblock(work()));
+                turns(3).await;
+                soon(task.cancel()).await.unwrap();
+                assert_eq!(drops.take(), [("closure", Domain::current())]);
+                timeout(Duration::from_millis(1), unblock(work())).await.unwrap_err();
+                assert_eq!(drops.take(), [("closure", Domain::current())]);
+                drop(unblock(work()));
+                assert_eq!(drops.take(), [("closure", Domain::current())]);
+                *keeps.lock() = Some(held);
+            })
+            .unwrap();
+        // The run has not waited for the pool.
+        let held = first.lock().take().unwrap();
+        assert!(!held.has_ended());
+        held.let_go();
+        block_on(unblock(|| ()));
+        assert_eq!((held.has_ended(), *ran.lock()), (true, 0));
+    });
+}
+
+#[test]
+fn what_nobody_wants_is_dropped_on_the_domain() {
+    plain()
+        .run(async {
+            let drops = Drops::default();
+            let (held, closure) = held();
+            let traced = Traced("result", drops.clone());
+            let task = spawn(async move {
+                let work = unblock(move || {
+                    closure();
+                    traced
+                });
+                work.await;
+            });
+            held.began.opened().await;
+            let cancel = task.cancel();
+            held.let_go();
+            soon(cancel).await.unwrap();
+            assert_eq!(drops.take(), [("result", Domain::current())]);
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_future_of_one_under_way_may_move() {
+    each(|builder| {
+        builder
+            .deadlocks(Deadlocks::ClosedWorld)
+            .run(async {
+                let (begun, _) = Held::begin();
+                let (held, future) = begun.await;
+                let there = call(move || future);
+                let thread = thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(10));
+                    held.let_go();
+                });
+                there.await.unwrap();
+                thread.join().unwrap();
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_the_pool_is_not_stuck() {
+    let nap = || thread::sleep(Duration::from_millis(10));
+    each(|builder| {
+        builder
+            .deadlocks(Deadlocks::ClosedWorld)
+            .run(async move {
+                unblock(nap).await;
+                call(move || unblock(nap)).await.unwrap();
+                // Nor is one that has been cancelled.
+                let began = Gate::default();
+                let begins = began.clone();
+                let task = spawn(unblock(move || {
+                    begins.open();
+                    nap();
+                }));
+                began.opened().await;
+                task.cancel().await.unwrap();
+                // Nor one that waits by a waker of its own.
+                or(unblock(nap), pending()).await;
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_has_waited_for_the_pool_can_be_stuck() {
+    each(|builder| {
+        for deadlocks in [Deadlocks::Certain, Deadlocks::ClosedWorld] {
+            let ran = builder.clone().deadlocks(deadlocks).run(async {
+                unblock(|| ()).await;
+                let (begun, _) = Held::begin();
+                let (held, future) = begun.await;
+                drop(future);
+                held.let_go();
+                pending::<()>().await;
+            });
+            let error = ran.unwrap_err();
+            let reason = error.get_ref().and_then(|reason| reason.downcast_ref());
+            assert!(matches!(reason, Some(RunError::Deadlock(_))), "{error}");
+        }
+    });
+}
+
+#[test]
+fn outside_of_a_run_it_can_be_awaited_and_is_left_behind() {
+    assert_eq!(block_on(unblock(|| 5)), 5);
+    let (begun, _) = Held::begin();
+    let (held, future) = block_on(begun);
+    drop(future);
+    assert!(!held.has_ended());
+    held.let_go();
+    assert!(eventually(|| held.has_ended()));
+}
+
+#[test]
+fn nothing_is_kept() {
+    let token = Arc::new(());
+    each(|builder| {
+        let token = token.clone();
+        builder
+            .run(async move {
+                for _ in 0..20 {
+                    let (one, other) = (token.clone(), token.clone());
+                    drop(unblock(move || one).await);
+                    let task = spawn(unblock(move || other));
+                    vigie::yield_now().await;
+                    // Begun or not.
+                    task.cancel().await.unwrap();
+                }
+            })
+            .unwrap();
+    });
+    assert!(eventually(|| Arc::strong_count(&token) == 1));
+}
+
+#[test]
+fn threads_of_the_pool_do_not_keep_the_process() {
+    alone("blocking::threads_of_the_pool_do_not_keep_the_process", || {
+        let (begun, _) = Held::begin();
+        let (held, future) = block_on(begun);
+        drop(future);
+        // It waits for ever.
+        std::mem::forget(held);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_no_thread_can_be_started_closures_wait_and_can_be_given_up() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use vigie::{Builder, system::Variant};
+
+    use crate::support::proc::address_space;
+
+    const NAME: &str = "blocking::where_no_thread_can_be_started_closures_wait_and_can_be_given_up";
+    const STACK: u64 = 1 << 30;
+    // No thread has room for its stack, but there is some for all else.
+    alone_with(NAME, &[("RUST_MIN_STACK", &STACK.to_string())], || {
+        let before = getrlimit(Resource::As);
+        let ran = Shared::<bool>::default();
+        let runs = ran.clone();
+        Builder::new()
+            .extra_domains(0)
+            .variant(Variant::Pipe)
+            .run(async move {
+                let room = address_space() as u64 * 1024 + STACK / 2;
+                setrlimit(Resource::As, Rlimit { current: Some(room), maximum: before.maximum }).unwrap();
+                let given_up = timeout(Duration::from_millis(20), unblock(move || *runs.lock() = true)).await;
+                setrlimit(Resource::As, before).unwrap();
+                given_up.unwrap_err();
+                // A later one has its thread.
+                assert_eq!(soon(unblock(|| 7)).await, 7);
+            })
+            .unwrap();
+        assert!(!*ran.lock());
+    });
+}
