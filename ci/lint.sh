@@ -10,4 +10,5 @@ cargo clippy --workspace --all-targets --all-features -- -D warnings
 cargo clippy --lib -- -D warnings
 cargo clippy --lib --no-default-features --features polling -- -D warnings
 cargo clippy --lib --no-default-features --features sync -- -D warnings
+cargo clippy --lib --no-default-features --features hyper -- -D warnings
 cargo clippy --lib --no-default-features -- -D warnings

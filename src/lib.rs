@@ -101,7 +101,8 @@
 //!
 //! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
 //! `system`, `time` and `net`. Without either a run has the events that it is given. `sync` brings
-//! `lock` and `channel`, which need no events.
+//! `lock` and `channel`, which need no events. `hyper` brings the module of that name: HTTP/1 and HTTP/2, by
+//! hyper.
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -136,6 +137,9 @@ mod task_local;
 pub mod channel;
 #[cfg(all(not(vigie_loom), feature = "sync"))]
 pub mod lock;
+
+#[cfg(all(not(vigie_loom), feature = "hyper"))]
+pub mod hyper;
 
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;

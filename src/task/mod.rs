@@ -28,6 +28,8 @@ pub use self::{
     yielding::{YieldNow, yield_if_needed, yield_now},
 };
 
+#[cfg(feature = "hyper")]
+pub(crate) use self::cell::spawn_unheld;
 pub(crate) use self::{
     call::Called,
     cell::{Joined, TaskCell, catch, discard, shielded},

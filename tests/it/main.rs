@@ -14,6 +14,8 @@ mod events;
 mod fairness;
 mod faults;
 mod hooks;
+#[cfg(feature = "hyper")]
+mod hyper;
 mod idle;
 #[cfg(feature = "sync")]
 mod lock;
