@@ -1,4 +1,4 @@
-//! HTTP/1 and HTTP/2: what [hyper](::hyper) asks of a runtime.
+//! HTTP/1 and HTTP/2: what [hyper] asks of a runtime.
 //!
 //! [`Executor`] starts the tasks of an HTTP/2 connection, as children of the task that drives it. [`Io`]
 //! carries a connection from the traits of `futures-io` to hyper's and back: a

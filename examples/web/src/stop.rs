@@ -3,7 +3,6 @@
 use std::{future::Future, io};
 
 use async_channel::{Receiver, Sender};
-use vigie::events;
 
 /// The word to stop. It is never sent: the channel is closed when this is dropped.
 pub struct Stopper(Sender<()>);
@@ -46,6 +45,7 @@ impl Stopper {
             flag::{register, register_conditional_default},
             iterator::Signals,
         };
+        use vigie::events;
 
         let syscall = events::syscall()?;
         let (uid, sender) = (syscall.uid(), events::signal_sender()?);

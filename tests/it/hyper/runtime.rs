@@ -137,9 +137,9 @@ fn a_sleep_goes_on_where_it_is_carried() {
                 // Unasked, it is as good as new there, too.
                 Timer.reset(&mut sleep, Instant::now() + LONG);
                 assert_eq!(poll_once(sleep.as_mut()).await, None);
-                sleep
+                Some(sleep)
             }));
-            let mut sleep = back.await.unwrap();
+            let mut sleep = back.await.unwrap().unwrap();
             assert_eq!(poll_once(sleep.as_mut()).await, None, "an hour has not passed");
             let deadline = Instant::now() + SHORT;
             Timer.reset(&mut sleep, deadline);
@@ -152,12 +152,12 @@ fn a_sleep_goes_on_where_it_is_carried() {
 
 #[test]
 fn a_sleep_outlives_its_run() {
-    let mut sleep = plain().run(async {
+    let left = plain().run(async {
         let mut sleep = Timer.sleep(SHORT);
         assert_eq!(poll_once(sleep.as_mut()).await, None);
-        sleep
+        Some(sleep)
     });
-    let sleep = sleep.as_mut().unwrap();
+    let mut sleep = left.unwrap().unwrap();
     // No timer is to be had here: it is over once its time has passed, and not before.
     while block_on(poll_once(sleep.as_mut())).is_none() {
         std::thread::yield_now();
