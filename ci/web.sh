@@ -13,7 +13,7 @@ if [[ ! -d /proc/self/fd ]]; then
 fi
 runs="observer:mio" seconds=1 size=100
 if [[ ${1-} == full ]]; then
-    runs="observer:mio observer:polling always:mio always:polling pipe:mio pipe:polling" seconds=5 size=1000
+    runs="observer:mio observer:polling always:mio always:polling pipe:mio pipe:polling" seconds=5 size=300
 fi
 ulimit -n "$(ulimit -H -n)"
 cargo build --quiet --release -p vigie-web-examples
