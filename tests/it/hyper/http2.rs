@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     future::{Future, pending},
     rc::Rc,
+    time::{Duration, Instant},
 };
 
 use ::hyper::{
@@ -14,6 +15,7 @@ use ::hyper::{
     server::conn::http2,
     service::service_fn,
 };
+use futures_lite::AsyncWriteExt;
 use http_body_util::Full;
 use vigie::{
     Promise, await_all,
@@ -209,6 +211,26 @@ fn a_stream_that_panics_ends_alone() {
             soon(connection).await.unwrap().unwrap();
             soon(server).await.unwrap().unwrap();
             settled(1).await;
+        });
+        ran.unwrap();
+    });
+}
+
+#[test]
+fn a_peer_that_answers_no_ping_is_given_up() {
+    const SHORT: Duration = Duration::from_millis(10);
+    each(|builder| {
+        let ran = builder.run(async {
+            let (mut near, far) = pair().await;
+            let mut builder = http2::Builder::new(Executor);
+            builder.timer(Timer).keep_alive_interval(SHORT).keep_alive_timeout(SHORT);
+            let start = Instant::now();
+            let server = spawn(builder.serve_connection(Io::new(far), service_fn(echo)));
+            // The preface, settings as they are by themselves, and no word more.
+            near.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+            let error = soon(server).await.unwrap().unwrap_err();
+            assert!(error.is_timeout(), "{error:?}");
+            assert!(start.elapsed() >= 2 * SHORT);
         });
         ran.unwrap();
     });
