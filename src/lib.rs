@@ -104,11 +104,13 @@
 //!
 //! # Features
 //!
-//! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
-//! `system`, `time` and `net`. Without either a run has the events that it is given. `sync` brings
-//! `lock` and `channel`, which need no events. Nor does what `blocking` (default) brings: `unblock`, `fs`, and
-//! the standard streams in `io`; with a back end also names in `net`. On Unix, and on the system's events,
-//! `signal` brings the module `signal`, and `process` that and `process`.
+//! | feature | brings |
+//! |---|---|
+//! | `mio` (default), `polling` | a back end of the system's events, and with it `system`, `time`, `net` and `io`; without either a run has the events that it is given |
+//! | `blocking` (default) | [`unblock`], `fs`, the standard streams in `io`; with a back end names in `net` |
+//! | `sync` | `lock` and `channel`, which need no events |
+//! | `signal`, `process` | the modules of these names, with a back end, on Unix |
+//! | `hyper` | the module of that name: HTTP/1 and HTTP/2, by hyper |
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -151,6 +153,9 @@ pub mod fs;
 
 #[cfg(all(not(vigie_loom), any(all(feature = "system", unix), feature = "blocking")))]
 pub mod io;
+#[cfg(all(not(vigie_loom), feature = "hyper"))]
+pub mod hyper;
+
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;
 #[cfg(all(not(vigie_loom), unix, feature = "system", feature = "process"))]

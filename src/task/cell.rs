@@ -46,8 +46,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let spawned = Local::with(|local| local.parent().map(|parent| (local.clone(), parent)));
-    match spawned.unwrap_or(Err(TaskError::OutsideRuntime)) {
+    match family() {
         Ok((local, parent)) => {
             let task = TaskCell::insert(&local, parent, location, None, future);
             local.schedule(task.clone());
@@ -55,6 +54,27 @@ where
         }
         Err(error) => Promise::failed(error),
     }
+}
+
+/// Starts a child that nobody holds: it ends by itself, or is cancelled with its parent, and its result is
+/// dropped when it has finished. Where no task can be started, the future is dropped.
+#[cfg(feature = "hyper")]
+pub(crate) fn spawn_unheld<F>(location: &'static Location<'static>, future: F) -> Result<(), TaskError>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let (local, parent) = family()?;
+    let task = TaskCell::insert(&local, parent, location, None, future);
+    task.node().unheld.set(true);
+    local.schedule(task);
+    Ok(())
+}
+
+/// The domain that a task is to be started on, and its parent there.
+fn family() -> Result<(Rc<Local>, Parent), TaskError> {
+    let family = Local::with(|local| local.parent().map(|parent| (local.clone(), parent)));
+    family.unwrap_or(Err(TaskError::OutsideRuntime))
 }
 
 pub(crate) struct TaskCell<F: Future> {
@@ -160,8 +180,8 @@ where
     }
 
     fn publish(&self) {
-        if self.node.is_cancelled() {
-            // Nobody can ask for it any more.
+        if self.node.is_cancelled() || self.node.unheld.get() {
+            // Nobody can ask for it.
             discard(self.take());
         } else if let Some(call) = &self.call
             && let Some(result) = self.take()

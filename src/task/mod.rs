@@ -30,6 +30,8 @@ pub use self::{
 
 #[cfg(feature = "blocking")]
 pub(crate) use self::shield::finalise_current;
+#[cfg(feature = "hyper")]
+pub(crate) use self::cell::spawn_unheld;
 pub(crate) use self::{
     call::Called,
     cell::{Joined, TaskCell, catch, discard, shielded},

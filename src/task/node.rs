@@ -115,6 +115,8 @@ pub(crate) struct Node {
     ending: Cell<Option<Ending>>,
     cancelled: Cell<bool>,
     finished: Cell<bool>,
+    /// Has it no promise that its result could be asked of?
+    pub(crate) unheld: Cell<bool>,
     /// Its own future, and its children that have not finished.
     pub(crate) pending: Pending,
     /// Those of its children that were not cancelled.
@@ -140,6 +142,7 @@ impl Node {
             ending: Cell::new(None),
             cancelled: Cell::new(false),
             finished: Cell::new(false),
+            unheld: Cell::new(false),
             pending: Pending::new(),
             uncancelled: Cell::new(0),
             waiter: RefCell::default(),

@@ -18,6 +18,8 @@ mod faults;
 #[cfg(feature = "blocking")]
 mod fs;
 mod hooks;
+#[cfg(feature = "hyper")]
+mod hyper;
 mod idle;
 #[cfg(unix)]
 mod io;
