@@ -151,10 +151,10 @@ pub mod blocking;
 #[cfg(all(not(vigie_loom), feature = "blocking"))]
 pub mod fs;
 
-#[cfg(all(not(vigie_loom), any(all(feature = "system", unix), feature = "blocking")))]
-pub mod io;
 #[cfg(all(not(vigie_loom), feature = "hyper"))]
 pub mod hyper;
+#[cfg(all(not(vigie_loom), any(all(feature = "system", unix), feature = "blocking")))]
+pub mod io;
 
 #[cfg(all(not(vigie_loom), feature = "system"))]
 pub mod net;

@@ -23,10 +23,12 @@ mod waiters;
 use std::{fmt, io, str::FromStr, time::Instant};
 
 pub use self::poller::Backend;
+#[cfg(unix)]
+pub(crate) use self::sources::Told;
 pub(crate) use self::{
     poller::{AsFd, Readiness},
     source::Source,
-    sources::{Direction, Told},
+    sources::Direction,
     timer::TimerKey,
 };
 

@@ -6,10 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
+#[cfg(unix)]
+use super::Told;
 use super::{
     Direction, Home, News, System,
     poller::{AsFd, Fd, Readiness, Token},
-    sources::Told,
 };
 use crate::{domain::Domain, events, sync::Arc};
 
@@ -36,17 +37,6 @@ impl<T: AsFd> Source<T> {
         // What it is ready for is unknown, and trying is quicker than asking.
         let assumed = Readiness::READ.with(Readiness::WRITE, true);
         Self { registration: RefCell::new(None), assumed, io: Some(io) }
-    }
-
-    /// Watched by this domain from now on, and ready for nothing until the poller says so. The error is that
-    /// of a domain without the system's events, or tells that no poller can watch this.
-    pub(crate) fn watched(io: T) -> Result<Self, (T, io::Error)> {
-        let source = Self { registration: RefCell::new(None), assumed: Readiness::NONE, io: Some(io) };
-        let registered = events::with(|system: &mut System| source.register(system).map(drop));
-        match registered.unwrap_or_else(|error| Err(error.into())) {
-            Ok(()) => Ok(source),
-            Err(error) => Err((source.into_inner(), error)),
-        }
     }
 
     pub(crate) fn get(&self) -> &T {
@@ -135,6 +125,55 @@ impl<T: AsFd> Source<T> {
         }
     }
 
+    /// Where the poller has no edge mode, it is told what is waited for now.
+    fn rearm(&self, system: &mut System, token: Token) -> io::Result<()> {
+        if system.registrar.is_edge() {
+            return Ok(());
+        }
+        let interest = system.sources.interest(token);
+        system.registrar.rearm(self.fd(), token, interest)
+    }
+
+    /// Its token, if it is registered with this domain.
+    fn registered(&self, system: &System) -> Option<Token> {
+        let registration = self.registration.borrow();
+        registration.as_ref().filter(|there| there.domain == system.home.seat.domain()).map(|here| here.token)
+    }
+
+    /// Registers with this domain, and nowhere else.
+    fn register(&self, system: &mut System) -> io::Result<Token> {
+        if let Some(token) = self.registered(system) {
+            return Ok(token);
+        }
+        self.leave();
+        let token = system.register(self.fd(), self.assumed)?;
+        let domain = system.home.seat.domain();
+        *self.registration.borrow_mut() = Some(Registration { domain, token, home: system.home.clone() });
+        Ok(token)
+    }
+
+    /// Leaves the domain that watches it, if one does.
+    fn leave(&self) {
+        if let Some(registration) = self.registration.take() {
+            registration.leave(self.fd());
+        }
+    }
+}
+
+/// For descriptors of any kind.
+#[cfg(unix)]
+impl<T: AsFd> Source<T> {
+    /// Watched by this domain from now on, and ready for nothing until the poller says so. The error is that
+    /// of a domain without the system's events, or tells that no poller can watch this.
+    pub(crate) fn watched(io: T) -> Result<Self, (T, io::Error)> {
+        let source = Self { registration: RefCell::new(None), assumed: Readiness::NONE, io: Some(io) };
+        let registered = events::with(|system: &mut System| source.register(system).map(drop));
+        match registered.unwrap_or_else(|error| Err(error.into())) {
+            Ok(()) => Ok(source),
+            Err(error) => Err((source.into_inner(), error)),
+        }
+    }
+
     /// Has the task woken when the source is ready for what `interest`, a set of `READ`, `WRITE` and
     /// `URGENT`, says. Ready, it stays so until [`clear`](Self::clear) says that an operation would block.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, interest: Readiness) -> Poll<io::Result<Told>> {
@@ -173,40 +212,6 @@ impl<T: AsFd> Source<T> {
         });
         // Where the events are out of reach, what they know will never be asked for.
         let _ = cleared;
-    }
-
-    /// Where the poller has no edge mode, it is told what is waited for now.
-    fn rearm(&self, system: &mut System, token: Token) -> io::Result<()> {
-        if system.registrar.is_edge() {
-            return Ok(());
-        }
-        let interest = system.sources.interest(token);
-        system.registrar.rearm(self.fd(), token, interest)
-    }
-
-    /// Its token, if it is registered with this domain.
-    fn registered(&self, system: &System) -> Option<Token> {
-        let registration = self.registration.borrow();
-        registration.as_ref().filter(|there| there.domain == system.home.seat.domain()).map(|here| here.token)
-    }
-
-    /// Registers with this domain, and nowhere else.
-    fn register(&self, system: &mut System) -> io::Result<Token> {
-        if let Some(token) = self.registered(system) {
-            return Ok(token);
-        }
-        self.leave();
-        let token = system.register(self.fd(), self.assumed)?;
-        let domain = system.home.seat.domain();
-        *self.registration.borrow_mut() = Some(Registration { domain, token, home: system.home.clone() });
-        Ok(token)
-    }
-
-    /// Leaves the domain that watches it, if one does.
-    fn leave(&self) {
-        if let Some(registration) = self.registration.take() {
-            registration.leave(self.fd());
-        }
     }
 }
 

@@ -36,11 +36,6 @@ impl Direction {
             Self::Urgent => Readiness::URGENT,
         }
     }
-
-    /// The directions in a set of `READ`, `WRITE` and `URGENT`.
-    fn of(interest: Readiness) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |direction| interest.has_any(direction.ready()))
-    }
 }
 
 /// The sources that one domain watches.
@@ -70,13 +65,6 @@ impl Entry {
             Direction::Urgent => &mut self.urgent,
         }
     }
-}
-
-/// What the poller has told of a source so far.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Told {
-    pub(crate) ready: Readiness,
-    count: u32,
 }
 
 impl Sources {
@@ -155,14 +143,6 @@ impl Sources {
         }
     }
 
-    /// Operations of this interest would block, as somebody found out who had been `told` this much. What
-    /// the poller has told since stays.
-    pub(super) fn clear_told(&mut self, token: Token, interest: Readiness, told: Told) {
-        if self.entry(token).is_some_and(|entry| entry.told == told.count) {
-            Direction::of(interest).for_each(|direction| self.clear(token, direction));
-        }
-    }
-
     /// Is the source ready, as far as is known? If not, `waker` is woken when it is.
     pub(super) fn poll_ready(&mut self, token: Token, direction: Direction, waker: &Waker) -> Poll<()> {
         let turn = self.turn;
@@ -174,6 +154,44 @@ impl Sources {
         }
         entry.waiters(direction).add(waker, turn);
         Poll::Pending
+    }
+
+    /// What is waited for.
+    pub(super) fn interest(&mut self, token: Token) -> Readiness {
+        let Some(entry) = self.entry(token) else {
+            return Readiness::NONE;
+        };
+        Direction::ALL.into_iter().fold(Readiness::NONE, |interest, direction| {
+            interest.with(direction.ready(), !entry.waiters(direction).is_empty())
+        })
+    }
+}
+
+/// What the poller has told of a source so far.
+#[cfg(unix)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) ready: Readiness,
+    count: u32,
+}
+
+#[cfg(unix)]
+impl Direction {
+    /// The directions in a set of `READ`, `WRITE` and `URGENT`.
+    fn of(interest: Readiness) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |direction| interest.has_any(direction.ready()))
+    }
+}
+
+/// For descriptors of any kind.
+#[cfg(unix)]
+impl Sources {
+    /// Operations of this interest would block, as somebody found out who had been `told` this much. What
+    /// the poller has told since stays.
+    pub(super) fn clear_told(&mut self, token: Token, interest: Readiness, told: Told) {
+        if self.entry(token).is_some_and(|entry| entry.told == told.count) {
+            Direction::of(interest).for_each(|direction| self.clear(token, direction));
+        }
     }
 
     /// What has been told of a source that is ready in one of the directions of `interest`. If it is in
@@ -190,16 +208,6 @@ impl Sources {
             let _pending = self.poll_ready(token, direction, waker);
         }
         Poll::Pending
-    }
-
-    /// What is waited for.
-    pub(super) fn interest(&mut self, token: Token) -> Readiness {
-        let Some(entry) = self.entry(token) else {
-            return Readiness::NONE;
-        };
-        Direction::ALL.into_iter().fold(Readiness::NONE, |interest, direction| {
-            interest.with(direction.ready(), !entry.waiters(direction).is_empty())
-        })
     }
 }
 

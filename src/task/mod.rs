@@ -28,10 +28,10 @@ pub use self::{
     yielding::{YieldNow, yield_if_needed, yield_now},
 };
 
-#[cfg(feature = "blocking")]
-pub(crate) use self::shield::finalise_current;
 #[cfg(feature = "hyper")]
 pub(crate) use self::cell::spawn_unheld;
+#[cfg(feature = "blocking")]
+pub(crate) use self::shield::finalise_current;
 pub(crate) use self::{
     call::Called,
     cell::{Joined, TaskCell, catch, discard, shielded},
