@@ -13,6 +13,7 @@ mod chat;
 mod conformance;
 mod domains;
 mod events;
+mod examples;
 mod fairness;
 mod faults;
 #[cfg(feature = "blocking")]
