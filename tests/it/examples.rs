@@ -3,6 +3,10 @@
 #![cfg(unix)]
 
 mod proxy;
+#[cfg(feature = "sync")]
+mod redis;
+#[cfg(feature = "sync")]
+mod requests;
 
 use std::{
     env,
@@ -139,7 +143,10 @@ impl Client {
 
 #[test]
 fn help_and_wrong_arguments() {
-    let programs = [("proxy", "--to")];
+    let mut programs = vec![("proxy", "--to")];
+    if cfg!(feature = "sync") {
+        programs.extend([("redis", "--domains")]);
+    }
     for (name, flag) in programs {
         let help = program(name).arg("--help").output().unwrap();
         let text = String::from_utf8(help.stdout).unwrap();
