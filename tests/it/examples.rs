@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+#[cfg(feature = "sync")]
+mod chatroom;
 mod proxy;
 #[cfg(feature = "sync")]
 mod redis;
@@ -145,7 +147,7 @@ impl Client {
 fn help_and_wrong_arguments() {
     let mut programs = vec![("proxy", "--to")];
     if cfg!(feature = "sync") {
-        programs.extend([("redis", "--domains")]);
+        programs.extend([("redis", "--domains"), ("chatroom", "--queue")]);
     }
     for (name, flag) in programs {
         let help = program(name).arg("--help").output().unwrap();
