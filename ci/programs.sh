@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The example servers as processes, asked by the tools that people ask such servers with: redis-cli,
-# redis-benchmark and nc, each as far as it is installed. With every variant of the events on every back end:
+# redis-benchmark, nc and dig, each as far as it is installed. With every variant of the events on every back end:
 # the answers must be right, the descriptors afterwards those before, and Ctrl-C must end it well. Half a minute.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --quiet --release --features polling,sync \
-    --example redis --example proxy --example chatroom
+    --example redis --example proxy --example chatroom --example dns
 bin=${CARGO_TARGET_DIR:-target}/release/examples
 work=$(mktemp -d)
 declare -A pids=() ports=() descriptors=()
@@ -16,6 +16,8 @@ has() { command -v "$1" >/dev/null || { missing+=("$1"); return 1; }; }
 has redis-cli && cli=1 || cli=
 has redis-benchmark && load=1 || load=
 has nc && nc=1 || nc=
+# The upstream server that dig's questions end at is written in Python.
+has dig && has python3 && dig=1 || dig=
 for tool in "${missing[@]}"; do echo "skipped: what needs $tool, which is not installed"; done
 
 fail() {
@@ -104,7 +106,40 @@ try_chatroom() {
     wait "$pid" || fail "nc ended with status $?"
 }
 
+try_dns() {
+    ask() { dig @127.0.0.1 -p "${ports[dns]}" +tries=1 +time=5 "$@"; }
+    same "dig" 192.0.2.7 "$(ask +short www.example.org)"
+    same "dig, from the cache" 192.0.2.7 "$(ask +short WWW.example.org)"
+    same "dig without EDNS" 192.0.2.7 "$(ask +short +noedns www.example.org)"
+    grep -q 'status: NXDOMAIN' <(ask no.example.org) || fail "a name that there is not"
+    grep -q 'status: NOTIMP' <(ask +opcode=status www.example.org) || fail "an operation that there is not"
+    # At the same time.
+    local askers=() asker
+    for number in {1..20}; do
+        [[ $(ask +short "host$number.example.org") == 192.0.2.7 ]] &
+        askers+=($!)
+    done
+    for asker in "${askers[@]}"; do wait "$asker" || fail "twenty questions at a time"; done
+}
+
 head -c 3000000 /dev/urandom >"$work/bytes"
+if [[ $dig ]]; then
+    cat >"$work/upstream.py" <<'PYTHON'
+# Answers every question with one address, good for a minute; but that for a name that begins with "no".
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 0))
+print("listening on 127.0.0.1:%d" % server.getsockname()[1])
+while True:
+    query, client = server.recvfrom(4096)
+    question = query[12:query.index(0, 12) + 5]
+    exists = not question[1:].lower().startswith(b"no")
+    flags = b"\x81\x80\x00\x01\x00\x01" if exists else b"\x81\x83\x00\x01\x00\x00"
+    answer = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x07" if exists else b""
+    server.sendto(query[:2] + flags + bytes(4) + question + answer, client)
+PYTHON
+    begin upstream python3 -u "$work/upstream.py"
+fi
 for events in observer always pipe; do
     for poller in mio polling; do
         # shellcheck disable=SC2046
@@ -126,6 +161,13 @@ for events in observer always pipe; do
             count chatroom
             try_chatroom
             end chatroom
+        fi
+        if [[ $dig ]]; then
+            begin dns "$bin/dns" $(common) --upstream "127.0.0.1:${ports[upstream]}"
+            try_dns
+            count dns
+            try_dns
+            end dns
         fi
     done
 done

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "sync")]
 mod chatroom;
+mod dns;
 mod proxy;
 #[cfg(feature = "sync")]
 mod redis;
@@ -145,7 +146,7 @@ impl Client {
 
 #[test]
 fn help_and_wrong_arguments() {
-    let mut programs = vec![("proxy", "--to")];
+    let mut programs = vec![("proxy", "--to"), ("dns", "--upstream")];
     if cfg!(feature = "sync") {
         programs.extend([("redis", "--domains"), ("chatroom", "--queue")]);
     }
@@ -164,7 +165,7 @@ fn help_and_wrong_arguments() {
         }
     }
     // Each needs to know where to.
-    for (name, flag) in [("proxy", "--to")] {
+    for (name, flag) in [("proxy", "--to"), ("dns", "--upstream")] {
         let output = program(name).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8(output.stderr).unwrap().contains(flag));
