@@ -83,7 +83,7 @@ fn serve(args: Args) -> io::Result<()> {
 
         let mut served = 0;
         for server in servers {
-            served += server.await?;
+            served += server.await??;
         }
         keeper.await?;
         println!("served {served} connections");

@@ -12,7 +12,7 @@ use vigie::{
     Domain, TaskSet, TryNext, call_on,
     net::{TcpListener, TcpStream},
     spawn,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use super::{Args, Stop};
@@ -45,14 +45,19 @@ where
     }));
     let mut served = 0;
     for server in servers {
-        served += server.await?;
+        served += server.await??;
     }
     Ok(served)
 }
 
 /// Accepts on this domain until told to stop, then waits for the connections, so long at the most; how many
 /// there were. Each is a task of its own.
-pub(crate) async fn serve_here<S, F>(listener: TcpListener, stop: Stop, grace: Duration, service: S) -> u64
+pub(crate) async fn serve_here<S, F>(
+    listener: TcpListener,
+    stop: Stop,
+    grace: Duration,
+    service: S,
+) -> io::Result<u64>
 where
     S: Fn(TcpStream, Stop) -> F,
     F: Future<Output = ()> + 'static,
@@ -60,24 +65,19 @@ where
     let mut connections = TaskSet::new();
     let mut served = 0;
     while let Some(accepted) = stop.unless(listener.accept()).await {
-        match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(service(stream, stop.clone()));
-                served += 1;
-                // Those that have ended meanwhile go.
-                while let TryNext::Ready(_) = connections.try_next() {}
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: some may be free in a moment.
-                eprintln!("accept: {error}");
-                let _ = sleep(Duration::from_millis(10)).await;
-            }
-        }
+        let (stream, _) = accepted?;
+        connections.spawn(service(stream, stop.clone()));
+        served += 1;
+        // Those that have ended meanwhile go.
+        while let TryNext::Ready(_) = connections.try_next() {}
+    }
+    if listener.shortages() > 0 {
+        eprintln!("out of descriptors {} times", listener.shortages());
     }
     drop(listener);
     // What is left after the grace is cancelled, as the set is dropped.
     let _ = timeout(grace, async { while connections.next().await.is_some() {} }).await;
-    served
+    Ok(served)
 }
 
 /// Parts with a peer that may still be sending. To close at once what it has sent and nobody has read would
@@ -99,7 +99,7 @@ pub(crate) fn raise_descriptor_limit() {
         use rustix::process::{Resource, getrlimit, setrlimit};
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
-        // Refused, the limit stays as it was, and accepting says so when it is reached.
+        // Refused, the limit stays as it was, and accepting waits when it is reached.
         let _ = setrlimit(Resource::Nofile, limit);
     }
 }
