@@ -81,7 +81,7 @@ own_clients() {
 
 with_curl() { # what options
     local url=$scheme://$address version kept
-    has curl "$1" || return 0
+    has curl "curl's requests, $1" || return 0
     version=$(curl -sS "${@:2}" -o /dev/null -w '%{http_version}' "$url/")
     kept=$(curl -sS "${@:2}" -w '%{stderr}%{num_connects} ' "$url/" "$url/bytes/10" "$url/" "$url/bytes/100000" 2>&1 >/dev/null) || true
     if [[ $* == *prior-knowledge* && $(curl --version) == "curl 7.88."* ]]; then

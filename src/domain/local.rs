@@ -387,8 +387,18 @@ impl Local {
     }
 
     /// The children of a task that failed are cancelled. Those whose promises went with its future
-    /// are by now, so this finds something only where a promise was leaked or given away.
+    /// are by now. It remembers those that never had one, so that all tasks are looked through only where a
+    /// promise was leaked or given away.
     fn doom_children(&self, parent: &Rc<dyn Task>) {
+        if parent.node().uncancelled.get() == 0 {
+            return;
+        }
+        for key in parent.node().unheld_children() {
+            let child = self.tasks.borrow().get(key).cloned();
+            if let Some(child) = child {
+                self.doom(child);
+            }
+        }
         if parent.node().uncancelled.get() == 0 {
             return;
         }

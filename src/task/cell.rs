@@ -66,7 +66,7 @@ where
 {
     let (local, parent) = family()?;
     let task = TaskCell::insert(&local, parent, location, None, future);
-    task.node().unheld.set(true);
+    task.node().let_go();
     local.schedule(task);
     Ok(())
 }
@@ -180,7 +180,7 @@ where
     }
 
     fn publish(&self) {
-        if self.node.is_cancelled() || self.node.unheld.get() {
+        if self.node.is_cancelled() || self.node.is_unheld() {
             // Nobody can ask for it.
             discard(self.take());
         } else if let Some(call) = &self.call

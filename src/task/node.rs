@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     fmt,
     panic::Location,
     rc::{Rc, Weak},
@@ -104,6 +105,10 @@ impl Waiter {
     }
 }
 
+/// Few tasks have any, and for them it lies apart.
+#[derive(Default)]
+struct Keys(BTreeSet<Key>);
+
 pub(crate) struct Node {
     pub(crate) key: Key,
     pub(crate) parent: Parent,
@@ -115,8 +120,10 @@ pub(crate) struct Node {
     ending: Cell<Option<Ending>>,
     cancelled: Cell<bool>,
     finished: Cell<bool>,
-    /// Has it no promise that its result could be asked of?
-    pub(crate) unheld: Cell<bool>,
+    /// Does nobody hold its promise, by which its result could be asked for?
+    unheld: Cell<bool>,
+    /// Those of its children that nobody holds.
+    unheld_children: Cell<Option<Box<Keys>>>,
     /// Its own future, and its children that have not finished.
     pub(crate) pending: Pending,
     /// Those of its children that were not cancelled.
@@ -143,6 +150,7 @@ impl Node {
             cancelled: Cell::new(false),
             finished: Cell::new(false),
             unheld: Cell::new(false),
+            unheld_children: Cell::default(),
             pending: Pending::new(),
             uncancelled: Cell::new(0),
             waiter: RefCell::default(),
@@ -186,6 +194,34 @@ impl Node {
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
+    }
+
+    /// Nobody holds its promise: its parent, that of a task of this domain, remembers it instead.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn let_go(&self) {
+        self.unheld.set(true);
+        self.tell_parent(|siblings| siblings.insert(self.key));
+    }
+
+    pub(crate) fn is_unheld(&self) -> bool {
+        self.unheld.get()
+    }
+
+    /// Those of its children that nobody holds: when it fails, it need not look for them among all tasks.
+    pub(crate) fn unheld_children(&self) -> Vec<Key> {
+        let children = self.unheld_children.take();
+        let keys = children.iter().flat_map(|children| &children.0).copied().collect();
+        self.unheld_children.set(children);
+        keys
+    }
+
+    /// Changes what its parent remembers of its children that nobody holds.
+    fn tell_parent(&self, change: impl FnOnce(&mut BTreeSet<Key>) -> bool) {
+        if let Some(parent) = self.parent() {
+            let mut children = parent.node().unheld_children.take().unwrap_or_default();
+            change(&mut children.0);
+            parent.node().unheld_children.set(Some(children));
+        }
     }
 
     /// Begins a section that is not to be cancelled.
@@ -234,6 +270,9 @@ impl Node {
     pub(crate) fn finish(&self) -> bool {
         if !self.cancelled.get() {
             self.leave_uncancelled();
+        }
+        if self.unheld.get() {
+            self.tell_parent(|siblings| siblings.remove(&self.key));
         }
         self.finished.set(true);
         let waiter = self.waiter.take();

@@ -24,7 +24,7 @@ use vigie::{
 };
 
 use super::{live_tasks, pair};
-use crate::support::{Bomb, Gate, Log, each, on_drop, plain, soon, turns};
+use crate::support::{Bomb, Gate, Log, MANY, each, on_drop, plain, soon, turns};
 
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(5);
@@ -72,6 +72,36 @@ fn what_is_executed_is_cancelled_with_its_parent() {
         let mut gone = log.take();
         gone.sort_unstable();
         assert_eq!(gone, ["one", "other"]);
+        assert_eq!(live_tasks().await, 1);
+    });
+    ran.unwrap();
+}
+
+#[test]
+fn a_crowd_that_nobody_holds_is_cancelled_without_a_look_at_all_tasks() {
+    let ran = plain().run(async {
+        let begun = Rc::new(Cell::new(0));
+        let begins = begun.clone();
+        let parent = spawn(async move {
+            for _ in 0..MANY / 2 {
+                let begins = begins.clone();
+                Executor.execute(async move {
+                    Executor.execute(pending::<()>());
+                    begins.set(begins.get() + 1);
+                    pending::<()>().await;
+                });
+            }
+            pending::<()>().await;
+        });
+        soon(async {
+            while begun.get() < MANY / 2 {
+                yield_now().await;
+            }
+        })
+        .await;
+        let start = Instant::now();
+        parent.cancel().await.unwrap();
+        assert!(start.elapsed() < Duration::from_secs(30), "quadratic, it takes minutes");
         assert_eq!(live_tasks().await, 1);
     });
     ran.unwrap();
