@@ -3,8 +3,9 @@
 use std::{
     fmt,
     future::Future,
-    io,
+    io, mem,
     panic::{Location, resume_unwind},
+    process,
     rc::Rc,
     sync::mpsc,
     thread::{self, JoinHandle},
@@ -252,8 +253,9 @@ impl Builder {
         F::Output: 'static,
     {
         let location = Location::caller();
-        if Local::with(|_| ()).is_some() {
-            return Err(RunError::AlreadyRunning.into());
+        if let Some(forked) = Local::with(|local| local.shared.has_forked()) {
+            let error = if forked { RunError::Forked } else { RunError::AlreadyRunning };
+            return Err(error.into());
         }
         let run = Run::start(&self)?;
         let local = run.local.clone();
@@ -348,7 +350,7 @@ struct Run {
     _entered: Entered,
     threads: Vec<JoinHandle<()>>,
     /// Until the very end.
-    _reporter: Option<Reporter>,
+    reporter: Option<Reporter>,
 }
 
 impl Run {
@@ -359,11 +361,11 @@ impl Run {
         let domains = builder.domains()?;
         let group = Group::new(serial, domains);
         let local = builder.make_domain(&group, 0)?;
-        let mut run = Self { _entered: local.enter(), local, threads: Vec::new(), _reporter: None };
+        let mut run = Self { _entered: local.enter(), local, threads: Vec::new(), reporter: None };
         if let Some(report) = builder.report.clone() {
             let (reporter, main) = Reporter::start(report, group.peers.clone(), &builder.spawn_thread)?;
             run.local.tell_end_of_main(main);
-            run._reporter = Some(reporter);
+            run.reporter = Some(reporter);
         }
         let (report, reports) = mpsc::channel();
         for index in 1..domains {
@@ -393,12 +395,18 @@ impl Run {
     }
 
     fn take_down(&mut self) {
-        for peer in &self.local.group.peers[1..] {
-            peer.inbox.post(Message::Stop);
-        }
-        for thread in self.threads.drain(..) {
-            if let Err(payload) = thread.join() {
-                self.local.shared.inbox.post(Message::Fatal(Fatal::Panic(payload)));
+        if self.local.ends_by_fork() {
+            // They are in the parent: there is nobody to stop, and nobody to wait for.
+            mem::forget(mem::take(&mut self.threads));
+            mem::forget(self.reporter.take());
+        } else {
+            for peer in &self.local.group.peers[1..] {
+                peer.inbox.post(Message::Stop);
+            }
+            for thread in self.threads.drain(..) {
+                if let Err(payload) = thread.join() {
+                    self.local.shared.inbox.post(Message::Fatal(Fatal::Panic(payload)));
+                }
             }
         }
         self.local.finalise();
@@ -427,4 +435,9 @@ fn run_domain(builder: &Builder, group: &Group, index: u32, report: mpsc::Sender
     let _entered = local.enter();
     local.run();
     local.finalise();
+    if local.shared.has_forked() {
+        // Whoever called `run` is in the parent, and a thread that ends would end the child as a success.
+        eprintln!("vigie: {}: {}", local.shared.domain(), RunError::Forked);
+        process::exit(1);
+    }
 }

@@ -92,6 +92,7 @@ pub(crate) struct Local {
     pub(super) deadlocks: Deadlocks,
     /// A task whose waker was last seen outside of the scheduler.
     pub(super) waker_outside: Cell<Option<Key>>,
+    pub(super) ticks: Cell<u32>,
     /// Slices, messages and signals so far.
     pub(super) happenings: Cell<u64>,
     /// Those that were stuck in the last census have serials below this.
@@ -150,6 +151,7 @@ impl Local {
             asked_here: RefCell::default(),
             deadlocks: setting.deadlocks,
             waker_outside: Cell::new(None),
+            ticks: Cell::new(0),
             happenings: Cell::new(0),
             stuck: Cell::new(0),
             over: Cell::new(false),

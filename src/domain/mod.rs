@@ -2,10 +2,12 @@
 //!
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
 //! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `deadlock` how a
-//! run notices that it is stuck, and `access` how code inside a task reaches the domain it runs on.
+//! run notices that it is stuck, `fork` that its process has forked, and `access` how code inside a task
+//! reaches the domain it runs on.
 
 pub(crate) mod access;
 mod deadlock;
+mod fork;
 mod hooks;
 mod inquiry;
 mod local;

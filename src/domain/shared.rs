@@ -1,6 +1,6 @@
 //! What other threads see of a domain: its parker, its inbox, and its signals.
 
-use std::{any::Any, fmt, io};
+use std::{any::Any, fmt, io, process};
 
 use crate::{
     domain::{Domain, Local},
@@ -16,6 +16,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     domain: Domain,
+    /// The process in which the run began, by its number.
+    pub(super) process: u32,
     pub(crate) parker: Arc<Parker>,
     pub(crate) inbox: Inbox<Message>,
     pub(crate) signals: Ready<Uid>,
@@ -71,6 +73,7 @@ impl Shared {
         let parker = Arc::new(Parker::new());
         Self {
             domain: Domain { run, index },
+            process: process::id(),
             inbox: Inbox::new(parker.clone()),
             signals: Ready::new(parker.clone()),
             parker,

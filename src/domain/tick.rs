@@ -10,7 +10,7 @@ use std::{
 use crate::{
     domain::{Fatal, Local, Message, local::BUDGET},
     events::{Events, Signals},
-    task::{Task, shielded},
+    task::{Task, discard, shielded},
 };
 
 /// How many signalled tasks run before ordinary ones do again.
@@ -37,6 +37,7 @@ impl Local {
     }
 
     fn tick(&self) {
+        self.count_tick();
         self.take_mail();
         self.hooks.call();
         self.reap();
@@ -140,6 +141,10 @@ impl Local {
             return self.select_once(false);
         }
         self.asked.set(0);
+        // Whoever could end the sleep is in the other process.
+        if self.ends_by_fork() {
+            return;
+        }
         let parker = &self.shared.parker;
         if self.interrupt.borrow().is_some() {
             let rests = self.rest();
@@ -247,7 +252,7 @@ impl Local {
     }
 
     /// This domain's events have failed: it uses them no more, and the run ends.
-    fn fail(&self, fatal: Fatal) {
+    pub(super) fn fail(&self, fatal: Fatal) {
         self.lose_hope();
         self.doom_all(u64::MAX);
         self.finalise_into(Some(fatal));
@@ -290,6 +295,8 @@ impl Local {
     fn report(&self, fatal: Fatal) {
         match self.index() {
             0 => self.abandon(fatal),
+            // There is no domain 0 in a forked child; `run_domain` tells.
+            _ if self.shared.has_forked() => discard(fatal),
             _ => self.group.peers[0].inbox.post(Message::Fatal(fatal)),
         }
     }
@@ -319,7 +326,7 @@ impl Local {
             *self.fatal.borrow_mut() = Some(fatal);
         } else {
             // The payload of a panic is anybody's value, and may panic itself.
-            shielded(|| drop(fatal));
+            discard(fatal);
         }
     }
 

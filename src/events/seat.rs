@@ -31,6 +31,13 @@ impl Seat {
         SignalSender::new(self.shared.clone())
     }
 
+    /// Is this a forked child of the process in which the run began? What the child shares with its parent, the
+    /// descriptor of a poller say, is the parent's: leave it alone there, and do not wait for a thread, since
+    /// none came along. The domain itself asks before it waits, and ends the run. A system call.
+    pub fn has_forked(&self) -> bool {
+        self.shared.has_forked()
+    }
+
     /// Starts a thread the way the runtime's own are started (see
     /// [`Builder::spawn_thread`](crate::Builder::spawn_thread)).
     ///

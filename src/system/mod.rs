@@ -34,6 +34,7 @@ use self::{
     timer::Timers,
 };
 use crate::{
+    error::RunError,
     events::{Events, Interrupt, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue},
     sync::Arc,
 };
@@ -145,6 +146,9 @@ impl System {
 
     /// Has the poller watch a source, for all it can be ready for, from now on.
     fn register(&mut self, fd: Fd<'_>) -> io::Result<Token> {
+        if self.home.seat.has_forked() {
+            return Err(RunError::Forked.into());
+        }
         if let Mode::Observer(observer) = &mut self.mode {
             observer.start()?;
         }

@@ -2,7 +2,7 @@
 //! polls. The hand-over itself is `protocol::Watch`, the judgement is in `pace`.
 
 use std::{
-    fmt, io,
+    fmt, io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ use super::{
     source::Sources,
 };
 use crate::{
+    error::RunError,
     events::{ReadySender, Seat, SignalSender},
     protocol::{Stopped, Watch, Watchman},
     sync::{Arc, AtomicBool, AtomicU32, Ordering},
@@ -171,6 +172,10 @@ impl Observer {
         if self.is_polled_for() || !self.is_time_to_look() {
             return Ok(());
         }
+        // What a forked child found would be lost to its parent. Before a domain parks, it asks by itself.
+        if self.seat.has_forked() {
+            return Err(RunError::Forked.into());
+        }
         if self.harvest(sources)? {
             self.vain_looks = 0;
         } else if self.vain_looks < VAIN_LOOKS {
@@ -211,7 +216,7 @@ impl Observer {
     fn recall(&mut self) {
         if self.watch.is_free() {
             // Before the recall, so that the observer judges by it; late, it only misjudges.
-            self.hints.harvests.store(std::mem::take(&mut self.harvests), Ordering::Relaxed);
+            self.hints.harvests.store(mem::take(&mut self.harvests), Ordering::Relaxed);
         }
         self.vain_looks = 0;
         self.watch.recall();
@@ -231,6 +236,11 @@ impl Observer {
 
     /// Ends the thread. Once.
     pub(super) fn stop(&mut self, registrar: &dyn Registrar) -> io::Result<()> {
+        if self.seat.has_forked() {
+            // It goes on, in the parent.
+            mem::forget(self.thread.take());
+            return Ok(());
+        }
         self.watch.stop();
         let Some(thread) = self.thread.take() else {
             return Ok(());

@@ -87,6 +87,9 @@ where
 {
     let started = Local::with(|local| {
         let parent = local.parent()?;
+        if local.shared.has_forked() {
+            return Err(TaskError::Forked);
+        }
         let target = choose(local).ok_or(TaskError::NoDomainAvailable)?;
         let call = Arc::new(CallCell::new());
         let link = local.insert(|key| {
@@ -199,6 +202,10 @@ impl Task for Link {
 
     /// C3. The message follows the one that starts the task, from the same thread: it finds the task.
     fn cancel(&self) -> Option<Ending> {
+        if self.target.has_forked() {
+            // The task is in the other process, and not this one's.
+            return Some(Ending::Cancelled);
+        }
         self.target.inbox.post(Message::Cancel(self.call.clone()));
         None
     }

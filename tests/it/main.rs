@@ -13,6 +13,7 @@ mod domains;
 mod events;
 mod fairness;
 mod faults;
+mod fork;
 mod hooks;
 mod idle;
 #[cfg(feature = "sync")]
