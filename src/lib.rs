@@ -64,6 +64,12 @@
 //! in which nothing can wake any task ends with that tree as its error: see [`Deadlocks`]. One that goes on
 //! after its main task has ended tells why, if [`Builder::shutdown_report`] asks for that.
 //!
+//! # What it does
+//!
+//! Each domain counts its slices, parks, messages and events, and says how many tasks wait:
+//! [`Domain::metrics`]. How long slices take, and how long tasks wait for theirs, is measured where
+//! [`Builder::timing`] asks for it.
+//!
 //! # Events
 //!
 //! The scheduler waits for nothing by itself: each domain has its [`Events`](events::Events), and the
@@ -153,7 +159,8 @@ pub mod time;
 #[cfg(not(vigie_loom))]
 pub use crate::{
     domain::{
-        Deadlocks, Domain, Hook, TaskId, TaskInfo, TaskState, Tree, access::should_yield, on_tick, tree,
+        Deadlocks, Domain, Histogram, Hook, LongSlice, Metrics, TaskId, TaskInfo, TaskState, Tree,
+        access::should_yield, on_tick, tree,
     },
     domain_local::DomainLocal,
     error::{Panic, RunError, TaskError},

@@ -90,7 +90,7 @@ impl Builder {
     pub fn new() -> Self {
         Self {
             extra_domains: None,
-            setting: Setting { quanta: 1, seed: None, deadlocks: Deadlocks::default() },
+            setting: Setting { quanta: 1, ..Setting::default() },
             report: None,
             #[cfg(feature = "system")]
             events: Choice::System,
@@ -181,6 +181,25 @@ impl Builder {
         report: impl Fn(&Tree) + Send + Sync + 'static,
     ) -> Self {
         self.report = Some(Report { after, tell: Arc::new(report) });
+        self
+    }
+
+    /// Has each domain measure how long slices take, and how long tasks wait for their turn that news has
+    /// resumed; off by default, for each takes two looks at a clock. See [`Metrics`](crate::Metrics), whose
+    /// counts cost nothing and are always there.
+    ///
+    /// ```
+    /// let builder = vigie::Builder::new().timing(true);
+    /// builder.run(async {
+    ///     vigie::yield_now().await;
+    ///     let metrics = vigie::Domain::current().unwrap().metrics().unwrap();
+    ///     let slice = metrics.longest_slice.unwrap();
+    ///     println!("{}, started at {}, ran for {:?}", slice.task, slice.location, slice.duration);
+    ///     assert_eq!(slice.task, vigie::TaskId::current().unwrap());
+    /// }).unwrap();
+    /// ```
+    pub fn timing(mut self, on: bool) -> Self {
+        self.setting.timing = on;
         self
     }
 
@@ -359,7 +378,7 @@ impl Run {
         // Relaxed: only uniqueness counts.
         let serial = RUNS.fetch_add(1, Ordering::Relaxed);
         let domains = builder.domains()?;
-        let group = Group::new(serial, domains);
+        let group = Group::new(serial, domains, builder.setting);
         let local = builder.make_domain(&group, 0)?;
         let mut run = Self { _entered: local.enter(), local, threads: Vec::new(), reporter: None };
         if let Some(report) = builder.report.clone() {

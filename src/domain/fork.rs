@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// After so many ticks a domain asks that has never run dry.
-const TICKS: u32 = 1024;
+const TICKS: u64 = 1024;
 
 impl Shared {
     /// Is this a forked child of the process in which the run began?
@@ -25,9 +25,7 @@ impl Local {
     /// Another tick begins: tasks that are always ready must not keep the others waiting in vain.
     #[inline]
     pub(super) fn count_tick(&self) {
-        let ticks = self.ticks.get().wrapping_add(1);
-        self.ticks.set(ticks);
-        if ticks.is_multiple_of(TICKS) {
+        if self.shared.counters.ticks.count().is_multiple_of(TICKS) {
             self.ends_by_fork();
         }
     }

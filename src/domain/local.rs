@@ -8,6 +8,7 @@ use std::{
     rc::Rc,
     sync::mpsc,
     task::Waker,
+    time::Instant,
 };
 
 use fastrand::Rng;
@@ -33,12 +34,14 @@ thread_local! {
 }
 
 /// How a run is set, the same for each of its domains.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Setting {
     /// Ordinary tasks run between two calls of `select`.
     pub(crate) quanta: u32,
     pub(crate) seed: Option<u64>,
     pub(crate) deadlocks: Deadlocks,
+    /// Is it measured how long slices take, and how long tasks wait for theirs?
+    pub(crate) timing: bool,
 }
 
 /// A domain, seen by its own thread.
@@ -92,9 +95,8 @@ pub(crate) struct Local {
     pub(super) deadlocks: Deadlocks,
     /// A task whose waker was last seen outside of the scheduler.
     pub(super) waker_outside: Cell<Option<Key>>,
-    pub(super) ticks: Cell<u32>,
-    /// Slices, messages and signals so far.
-    pub(super) happenings: Cell<u64>,
+    /// Since when what resumes tasks now has been known, if not only since now.
+    pub(super) ready_since: Cell<Option<Instant>>,
     /// Those that were stuck in the last census have serials below this.
     pub(super) stuck: Cell<u64>,
     /// Has every task of the run finished?
@@ -129,7 +131,7 @@ impl Local {
             group,
             quanta: setting.quanta,
             tasks: RefCell::new(Slots::new()),
-            queue: RefCell::new(RunQueue::new(rng.clone())),
+            queue: RefCell::new(RunQueue::new(rng.clone(), setting.timing)),
             current: RefCell::default(),
             doomed: RefCell::default(),
             root: RefCell::default(),
@@ -151,8 +153,7 @@ impl Local {
             asked_here: RefCell::default(),
             deadlocks: setting.deadlocks,
             waker_outside: Cell::new(None),
-            ticks: Cell::new(0),
-            happenings: Cell::new(0),
+            ready_since: Cell::new(None),
             stuck: Cell::new(0),
             over: Cell::new(false),
             main_ended: RefCell::default(),
@@ -257,6 +258,7 @@ impl Local {
             task
         });
         let task = made.expect("made just now");
+        self.count_live(&*task, 1);
         task.node().begin();
         task
     }
@@ -270,7 +272,7 @@ impl Local {
         }
         let mut queue = self.queue.borrow_mut();
         if self.signalling.get() {
-            queue.push_signalled(task);
+            queue.push_signalled(task, || self.ready_since.get().unwrap_or_else(Instant::now));
         } else {
             queue.push_ordinary(task);
         }
@@ -350,7 +352,7 @@ impl Local {
                 return;
             };
             // A hook may have doomed it: nothing else says that something has happened.
-            self.count_happening();
+            self.shared.counters.cancellations.count();
             if task.node().is_ending() {
                 // Its future is gone, and with it every section, though one was leaked or given away. What
                 // still keeps it are children whose promises were.
@@ -416,6 +418,7 @@ impl Subtree for Local {
 
     fn publish(&self, task: &Rc<dyn Task>) {
         let removed = self.tasks.borrow_mut().remove(task.node().key);
+        self.count_live(&**task, -1);
         task.publish();
         drop(removed);
     }

@@ -2,15 +2,17 @@
 //!
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
 //! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `deadlock` how a
-//! run notices that it is stuck, `fork` that its process has forked, and `access` how code inside a task
-//! reaches the domain it runs on.
+//! run notices that it is stuck, `fork` that its process has forked, `metrics` what it counts and times,
+//! and `access` how code inside a task reaches the domain it runs on.
 
 pub(crate) mod access;
 mod deadlock;
 mod fork;
+mod histogram;
 mod hooks;
 mod inquiry;
 mod local;
+mod metrics;
 mod run_queue;
 mod shared;
 mod tick;
@@ -20,8 +22,10 @@ use std::fmt;
 
 pub use self::{
     deadlock::Deadlocks,
+    histogram::Histogram,
     hooks::{Hook, on_tick},
     inquiry::tree,
+    metrics::{LongSlice, Metrics},
     tree::{TaskInfo, TaskState, Tree},
 };
 pub(crate) use self::{

@@ -3,7 +3,10 @@
 use std::{any::Any, fmt, io, process};
 
 use crate::{
-    domain::{Domain, Local},
+    domain::{
+        Domain, Local, Setting,
+        metrics::{Counters, EventCounters, Timing},
+    },
     events::Uid,
     protocol::{Inbox, Outsiders, Parker, Ready, Rest},
     slots::Key,
@@ -23,6 +26,10 @@ pub(crate) struct Shared {
     pub(crate) signals: Ready<Uid>,
     /// The senders of signals that are not the events' own.
     pub(crate) senders: Outsiders,
+    pub(super) counters: Counters,
+    pub(crate) events: EventCounters,
+    /// If that is asked for.
+    pub(crate) timing: Option<Box<Timing>>,
 }
 
 /// The domains of one run.
@@ -35,8 +42,9 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn new(run: u64, domains: u32) -> Self {
-        let peers: Arc<[_]> = (0..domains).map(|index| Arc::new(Shared::new(run, index))).collect();
+    pub(crate) fn new(run: u64, domains: u32, setting: Setting) -> Self {
+        let peers: Arc<[_]> =
+            (0..domains).map(|index| Arc::new(Shared::new(run, index, setting))).collect();
         Self { rest: Arc::new(Rest::new(peers.len())), peers }
     }
 }
@@ -69,7 +77,7 @@ pub(crate) enum Fatal {
 }
 
 impl Shared {
-    pub(crate) fn new(run: u64, index: u32) -> Self {
+    pub(crate) fn new(run: u64, index: u32, setting: Setting) -> Self {
         let parker = Arc::new(Parker::new());
         Self {
             domain: Domain { run, index },
@@ -78,6 +86,9 @@ impl Shared {
             signals: Ready::new(parker.clone()),
             parker,
             senders: Outsiders::new(),
+            counters: Counters::default(),
+            events: EventCounters::default(),
+            timing: setting.timing.then(Box::default),
         }
     }
 

@@ -60,7 +60,7 @@ impl Local {
             let ran = self.run_batch(left);
             left -= ran;
             // Without ordinary tasks the next tick finds the news as soon.
-            if ran == 0 || left == 0 || round == ROUNDS || !self.queue.borrow().has_ordinary() {
+            if ran == 0 || left == 0 || round == ROUNDS || self.queue.borrow().ordinary() == 0 {
                 return;
             }
             self.take_mail();
@@ -72,7 +72,10 @@ impl Local {
     fn run_batch(&self, limit: usize) -> usize {
         let signalled = self.queue.borrow().signalled().min(limit);
         for _ in 0..signalled {
-            let task = self.queue.borrow_mut().pop_signalled();
+            let (task, since) = self.queue.borrow_mut().pop_signalled();
+            if let Some(since) = since {
+                self.time_turn(since);
+            }
             self.run_slice(task);
         }
         signalled
@@ -92,7 +95,7 @@ impl Local {
         self.signalling.set(true);
         self.shared.inbox.drain(MAIL, |message| self.receive(message));
         self.shared.signals.drain(MAIL, |uid| {
-            self.count_happening();
+            self.shared.counters.signals.count();
             shielded(|| self.signal(uid));
         });
         self.signalling.set(false);
@@ -100,7 +103,7 @@ impl Local {
 
     fn receive(&self, message: Message) {
         if !matches!(message, Message::Ask(_)) {
-            self.count_happening();
+            self.shared.counters.messages.count();
         }
         match message {
             Message::Wake(key) => {
@@ -145,10 +148,12 @@ impl Local {
         if self.ends_by_fork() {
             return;
         }
+        self.count_waiting();
         let parker = &self.shared.parker;
         if self.interrupt.borrow().is_some() {
             let rests = self.rest();
             if parker.prepare() {
+                self.shared.counters.parks.count();
                 self.select_once(true);
                 parker.finish();
             }
@@ -167,6 +172,7 @@ impl Local {
             // Not if these failed, and the run is to end.
             if self.is_dry() {
                 let rests = self.rest();
+                self.shared.counters.parks.count();
                 parker.park(deadline.flatten());
                 if rests {
                     self.stir();
@@ -187,10 +193,6 @@ impl Local {
         for ask in asks {
             ask(self);
         }
-    }
-
-    pub(super) fn count_happening(&self) {
-        self.happenings.update(|count| count.wrapping_add(1));
     }
 
     /// Is there nothing to do before there is news?
@@ -216,7 +218,7 @@ impl Local {
     #[inline(never)]
     fn signal_all(&self, mut signals: Signals) {
         for uid in signals.drain() {
-            self.count_happening();
+            self.shared.counters.signals.count();
             shielded(|| self.signal(uid));
         }
     }
@@ -338,7 +340,7 @@ impl Local {
             // What the token stood for may be the events' affair.
             self.unseen.set(true);
         }
-        self.overdue.set(self.unseen.get() || self.queue.borrow().signalled() > 0);
+        self.overdue.set(self.unseen.get() || self.count_waiting() > 0);
         // Whoever was doomed takes no further step, though the news that doomed it also woke it.
         self.reap();
         let node = task.node();
@@ -346,12 +348,12 @@ impl Local {
         if node.is_ending() {
             return;
         }
-        self.count_happening();
+        self.shared.counters.slices.count();
         self.budget.set(BUDGET);
         // A destructor may have given way in the name of a task that was cancelled.
         self.yielded.set(false);
         *self.current.borrow_mut() = Some(task.clone());
-        let polled = task.poll();
+        let polled = self.timed(&task, || task.poll());
         let left = self.current.take();
         let yielded = self.yielded.take();
         match polled {

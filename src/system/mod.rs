@@ -35,7 +35,7 @@ use self::{
 };
 use crate::{
     error::RunError,
-    events::{Events, Interrupt, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue},
+    events::{self, Counted, Events, Interrupt, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue},
     sync::Arc,
 };
 
@@ -114,6 +114,8 @@ enum Mode {
 /// What other threads tell this domain's events.
 #[derive(Debug)]
 enum News {
+    /// From the observer, in a run that is timed: what follows was found then.
+    At(Instant),
     /// From the observer: a source is ready.
     Ready(Token, Readiness),
     /// From wherever a source went: it is watched here no more.
@@ -137,7 +139,7 @@ impl System {
         let (sender, news) = ready_queue(&seat.signal_sender());
         let home = Arc::new(Home { seat: seat.clone(), registrar: Arc::downgrade(&registrar), news: sender });
         let mode = match variant {
-            Variant::Pipe => Mode::Pipe(Pipe::new(poller, &registrar)?),
+            Variant::Pipe => Mode::Pipe(Pipe::new(poller, &registrar, seat)?),
             Variant::Observer => Mode::Observer(Observer::new(poller, seat, home.news.clone(), false)),
             Variant::Always => Mode::Observer(Observer::new(poller, seat, home.news.clone(), true)),
         };
@@ -206,10 +208,17 @@ impl System {
 
     /// Takes what others have left; whether there may be something to do now.
     fn read_news(&mut self) -> io::Result<bool> {
-        let mut any = false;
+        let (mut any, mut ready, mut since) = (false, 0, None);
         while let Some(news) = self.news.try_recv() {
             match news {
-                News::Ready(token, readiness) => any |= self.sources.apply(token, readiness),
+                News::At(time) => since = Some(time),
+                News::Ready(token, readiness) => {
+                    ready += 1;
+                    any |= match since {
+                        None => self.sources.apply(token, readiness),
+                        Some(time) => events::ready_since(time, || self.sources.apply(token, readiness)),
+                    };
+                }
                 News::Gone(token) => {
                     self.forget(token);
                     // It may have been the last, and the domain be at rest now: to be found before it blocks.
@@ -217,6 +226,9 @@ impl System {
                 }
                 News::Failed(error) => return Err(error),
             }
+        }
+        if ready > 0 {
+            self.home.seat.count(Counted::Received, ready);
         }
         Ok(any)
     }
@@ -281,4 +293,14 @@ impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("domain", &self.home.seat.domain()).finish_non_exhaustive()
     }
+}
+
+/// The seat of a domain that nobody runs.
+#[cfg(test)]
+fn test_seat() -> Seat {
+    use crate::{
+        domain::{Setting, Shared},
+        runtime::SpawnThread,
+    };
+    Seat::new(Arc::new(Shared::new(0, 0, Setting::default())), SpawnThread::default())
 }

@@ -18,6 +18,7 @@ mod hooks;
 mod idle;
 #[cfg(feature = "sync")]
 mod lock;
+mod metrics;
 mod net;
 mod programs;
 mod scope;
