@@ -68,7 +68,7 @@
 //!
 //! Each domain counts its slices, parks, messages and events, and says how many tasks wait:
 //! [`Domain::metrics`]. How long slices take, and how long tasks wait for theirs, is measured where
-//! [`Builder::timing`] asks for it.
+//! [`Builder::timing`] asks for it. A slice that does not end is told of by a [`Builder::stall_watch`].
 //!
 //! # Events
 //!
@@ -140,6 +140,8 @@ mod runtime;
 #[cfg(not(vigie_loom))]
 mod shutdown;
 #[cfg(not(vigie_loom))]
+mod stall;
+#[cfg(not(vigie_loom))]
 mod task;
 #[cfg(not(vigie_loom))]
 mod task_local;
@@ -165,6 +167,7 @@ pub use crate::{
     domain_local::DomainLocal,
     error::{Panic, RunError, TaskError},
     runtime::{Builder, run},
+    stall::Stall,
     task::{
         Cancel, Promise, PromiseState, Scope, ScopedTask, TaskSet, TryNext, YieldNow, await_all, await_first,
         await_one, both, call, call_on, parallel, protect, scope, spawn, uncancellable, yield_if_needed,

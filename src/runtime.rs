@@ -17,6 +17,7 @@ use crate::{
     error::{RunError, TaskError},
     events::{Events, Seat},
     shutdown::{self, Report, Reporter},
+    stall::{StallReport, StallWatch},
     sync::{Arc, AtomicU64, Ordering},
     task::{Joined, Parent, TaskCell, discard},
 };
@@ -59,7 +60,7 @@ type Body = Box<dyn FnOnce() + Send>;
 #[derive(Clone)]
 pub struct Builder {
     extra_domains: Option<usize>,
-    setting: Setting,
+    pub(crate) setting: Setting,
     events: Choice,
     #[cfg(feature = "system")]
     variant: Variant,
@@ -67,6 +68,7 @@ pub struct Builder {
     backend: Backend,
     spawn_thread: SpawnThread,
     report: Option<Report>,
+    pub(crate) stall: Option<StallReport>,
 }
 
 /// Which events the domains get.
@@ -92,6 +94,7 @@ impl Builder {
             extra_domains: None,
             setting: Setting { quanta: 1, ..Setting::default() },
             report: None,
+            stall: None,
             #[cfg(feature = "system")]
             events: Choice::System,
             #[cfg(not(feature = "system"))]
@@ -232,7 +235,7 @@ impl Builder {
         self
     }
 
-    /// How threads are started: the domains' and the observers'. `spawn` gets a builder that has the
+    /// How threads are started: the domains', the observers', and those that report. `spawn` gets a builder that has the
     /// thread's name, and the thread's body. For threads with a stack size, an affinity or a
     /// priority of your own.
     ///
@@ -334,7 +337,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Builder");
         debug.field("extra_domains", &self.extra_domains).field("setting", &self.setting);
-        debug.field("report", &self.report);
+        debug.field("report", &self.report).field("stall", &self.stall);
         #[cfg(feature = "system")]
         debug.field("variant", &self.variant).field("backend", &self.backend);
         debug.finish_non_exhaustive()
@@ -370,6 +373,7 @@ struct Run {
     threads: Vec<JoinHandle<()>>,
     /// Until the very end.
     reporter: Option<Reporter>,
+    stall_watch: Option<StallWatch>,
 }
 
 impl Run {
@@ -380,11 +384,17 @@ impl Run {
         let domains = builder.domains()?;
         let group = Group::new(serial, domains, builder.setting);
         let local = builder.make_domain(&group, 0)?;
-        let mut run = Self { _entered: local.enter(), local, threads: Vec::new(), reporter: None };
+        let entered = local.enter();
+        let mut run =
+            Self { local, _entered: entered, threads: Vec::new(), reporter: None, stall_watch: None };
         if let Some(report) = builder.report.clone() {
             let (reporter, main) = Reporter::start(report, group.peers.clone(), &builder.spawn_thread)?;
             run.local.tell_end_of_main(main);
             run.reporter = Some(reporter);
+        }
+        if let Some(report) = builder.stall.clone() {
+            let watch = StallWatch::start(report, group.peers.clone(), &builder.spawn_thread)?;
+            run.stall_watch = Some(watch);
         }
         let (report, reports) = mpsc::channel();
         for index in 1..domains {
@@ -418,6 +428,7 @@ impl Run {
             // They are in the parent: there is nobody to stop, and nobody to wait for.
             mem::forget(mem::take(&mut self.threads));
             mem::forget(self.reporter.take());
+            mem::forget(self.stall_watch.take());
         } else {
             for peer in &self.local.group.peers[1..] {
                 peer.inbox.post(Message::Stop);

@@ -42,6 +42,8 @@ pub(crate) struct Setting {
     pub(crate) deadlocks: Deadlocks,
     /// Is it measured how long slices take, and how long tasks wait for theirs?
     pub(crate) timing: bool,
+    /// Are slices watched that do not end?
+    pub(crate) stall_watch: bool,
 }
 
 /// A domain, seen by its own thread.
@@ -365,7 +367,7 @@ impl Local {
             let before = self.current.replace(Some(task.clone()));
             // Its destructors may still try to write a last word.
             self.budget.set(BUDGET);
-            let ended = task.cancel();
+            let ended = self.observed(&task, || task.cancel());
             self.current.replace(before);
             if let Some(ending) = ended {
                 self.ended(&task, ending);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Domain, Histogram, Local, Shared, TaskId, histogram::Recorder},
+    domain::{Domain, Histogram, Local, Setting, Shared, TaskId, histogram::Recorder},
     events::Counted,
     sync::{AtomicU64, Mutex, Ordering},
     task::Task,
@@ -105,7 +105,6 @@ impl Domain {
 impl Shared {
     fn metrics(&self) -> Metrics {
         let (own, events) = (&self.counters, &self.events);
-        let received = events.received.get();
         Metrics {
             domain: self.domain(),
             ticks: own.ticks.get(),
@@ -123,11 +122,25 @@ impl Shared {
             ordinary: own.ordinary.get() as usize,
             unread_messages: self.inbox.len(),
             unread_signals: self.signals.len(),
-            // Read after what was received: it cannot be less, but for the moment in which it is counted.
-            unread_events: events.pushed.get().saturating_sub(received) as usize,
-            longest_slice: self.timing.as_deref().and_then(Timing::longest_slice),
-            latencies: self.timing.as_ref().map(|timing| timing.latencies.snapshot()),
+            unread_events: events.unread(),
+            longest_slice: self.timing().and_then(Timing::longest_slice),
+            latencies: self.timing().map(|timing| timing.latencies.snapshot()),
         }
+    }
+
+    /// What waits behind the slice under way: tasks that were ready when it began, and what has come since.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let ready = self.counters.signalled.get() + self.counters.ordinary.get();
+        (ready as usize, self.inbox.len() + self.signals.len() + self.events.unread())
+    }
+
+    /// The slice under way, if slices are watched.
+    pub(crate) fn running(&self) -> Option<Running> {
+        *self.observed.as_ref()?.running.as_ref()?.lock()
+    }
+
+    pub(crate) fn timing(&self) -> Option<&Timing> {
+        self.observed.as_ref()?.timing.as_ref()
     }
 }
 
@@ -150,23 +163,21 @@ impl Local {
         queue.signalled()
     }
 
-    /// Runs a slice, and measures it if that is asked for.
+    /// Runs a slice, or the end of a task, and measures it if that is asked for.
     #[inline]
-    pub(super) fn timed<R>(&self, task: &Rc<dyn Task>, run: impl FnOnce() -> R) -> R {
-        match &self.shared.timing {
+    pub(super) fn observed<R>(&self, task: &Rc<dyn Task>, run: impl FnOnce() -> R) -> R {
+        match &self.shared.observed {
             None => run(),
-            Some(timing) => {
-                let (node, start) = (task.node(), Instant::now());
-                let result = run();
-                timing.slice(TaskId::new(self.shared.domain(), node.key), node.location, start.elapsed());
-                result
+            Some(observed) => {
+                let (id, location) = (TaskId::new(self.shared.domain(), task.node().key), task.node().location);
+                observed.slice(Running { task: id, location, since: Instant::now() }, run)
             }
         }
     }
 
     /// A task has its turn that news has resumed, known since then.
     pub(super) fn time_turn(&self, since: Instant) {
-        if let Some(timing) = &self.shared.timing {
+        if let Some(timing) = self.shared.timing() {
             timing.latencies.record(since.elapsed());
         }
     }
@@ -248,6 +259,55 @@ impl EventCounters {
         };
         counter.add(count);
     }
+
+    fn unread(&self) -> usize {
+        // Read before what was pushed, which is counted first: it is less only for lack of order.
+        let received = self.received.get();
+        self.pushed.get().saturating_sub(received) as usize
+    }
+}
+
+/// What is measured of each slice, as far as that is asked for.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    timing: Option<Timing>,
+    /// The slice under way, for the stall watch.
+    running: Option<Mutex<Option<Running>>>,
+}
+
+/// A slice under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) task: TaskId,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) since: Instant,
+}
+
+impl Observed {
+    /// Of a domain that is set so; `None` if nothing is asked for.
+    pub(super) fn new(setting: Setting) -> Option<Box<Self>> {
+        let timing = setting.timing.then(Timing::default);
+        let running = setting.stall_watch.then(|| Mutex::new(None));
+        (setting.timing || setting.stall_watch).then(|| Box::new(Self { timing, running }))
+    }
+
+    /// Runs a slice, which does not panic.
+    #[inline(never)]
+    fn slice<R>(&self, slice: Running, run: impl FnOnce() -> R) -> R {
+        self.set_running(Some(slice));
+        let result = run();
+        self.set_running(None);
+        if let Some(timing) = &self.timing {
+            timing.slice(slice);
+        }
+        result
+    }
+
+    fn set_running(&self, slice: Option<Running>) {
+        if let Some(running) = &self.running {
+            *running.lock() = slice;
+        }
+    }
 }
 
 /// What takes a look at a clock, written by the domain's own thread.
@@ -260,8 +320,10 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// A slice has ended.
-    pub(super) fn slice(&self, task: TaskId, location: &'static Location<'static>, duration: Duration) {
+    /// This slice has ended.
+    fn slice(&self, slice: Running) {
+        let Running { task, location, since } = slice;
+        let duration = since.elapsed();
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         if nanos > self.longest.get() {
             self.longest.set(nanos);

@@ -31,6 +31,7 @@ pub use self::{
 pub(crate) use self::{
     inquiry::Inquiry,
     local::{Entered, Local, Setting},
+    metrics::Running,
     shared::{Ask, Fatal, Group, Message, Shared},
 };
 use crate::slots::Key;

@@ -5,7 +5,7 @@ use std::{any::Any, fmt, io, process};
 use crate::{
     domain::{
         Domain, Local, Setting,
-        metrics::{Counters, EventCounters, Timing},
+        metrics::{Counters, EventCounters, Observed},
     },
     events::Uid,
     protocol::{Inbox, Outsiders, Parker, Ready, Rest},
@@ -28,8 +28,8 @@ pub(crate) struct Shared {
     pub(crate) senders: Outsiders,
     pub(super) counters: Counters,
     pub(crate) events: EventCounters,
-    /// If that is asked for.
-    pub(crate) timing: Option<Box<Timing>>,
+    /// If anything of that is asked for.
+    pub(super) observed: Option<Box<Observed>>,
 }
 
 /// The domains of one run.
@@ -88,7 +88,7 @@ impl Shared {
             senders: Outsiders::new(),
             counters: Counters::default(),
             events: EventCounters::default(),
-            timing: setting.timing.then(Box::default),
+            observed: Observed::new(setting),
         }
     }
 

@@ -353,7 +353,7 @@ impl Local {
         // A destructor may have given way in the name of a task that was cancelled.
         self.yielded.set(false);
         *self.current.borrow_mut() = Some(task.clone());
-        let polled = self.timed(&task, || task.poll());
+        let polled = self.observed(&task, || task.poll());
         let left = self.current.take();
         let yielded = self.yielded.take();
         match polled {

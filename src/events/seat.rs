@@ -76,7 +76,7 @@ impl Seat {
     /// Is it measured how long tasks wait for their turn? See [`Builder::timing`](crate::Builder::timing) and
     /// [`ready_since`](crate::events::ready_since).
     pub fn is_timed(&self) -> bool {
-        self.shared.timing.is_some()
+        self.shared.timing().is_some()
     }
 
     /// Is this a forked child of the process in which the run began? What the child shares with its parent, the

@@ -24,6 +24,7 @@ mod programs;
 mod scope;
 mod set;
 mod shield;
+mod stall;
 mod stress;
 mod structure;
 mod support;
