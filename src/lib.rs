@@ -113,7 +113,10 @@
 //!
 //! `mio` (default) and `polling` are the back ends of the system's events, and bring the modules
 //! `system`, `time` and `net`. Without either a run has the events that it is given. `sync` brings
-//! `lock` and `channel`, which need no events.
+//! `lock` and `channel`, which need no events. `tracing` has each task be a span of that crate's, named `task`, with
+//! its parent's as the parent, entered for each slice; parks and the hand-overs between domain and observer are
+//! events, all with the target `vigie`. A subscriber has to be the program's (`set_global_default`): the other domains
+//! are other threads.
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -145,6 +148,8 @@ mod stall;
 mod task;
 #[cfg(not(vigie_loom))]
 mod task_local;
+#[cfg(not(vigie_loom))]
+mod trace;
 
 #[cfg(all(not(vigie_loom), feature = "sync"))]
 pub mod channel;

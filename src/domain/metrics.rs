@@ -166,11 +166,13 @@ impl Local {
     /// Runs a slice, or the end of a task, and measures it if that is asked for.
     #[inline]
     pub(super) fn observed<R>(&self, task: &Rc<dyn Task>, run: impl FnOnce() -> R) -> R {
+        let node = task.node();
         match &self.shared.observed {
-            None => run(),
+            None => node.span.within(run),
             Some(observed) => {
-                let (id, location) = (TaskId::new(self.shared.domain(), task.node().key), task.node().location);
-                observed.slice(Running { task: id, location, since: Instant::now() }, run)
+                let (task, since) = (TaskId::new(self.shared.domain(), node.key), Instant::now());
+                let slice = Running { task, location: node.location, since };
+                observed.slice(slice, || node.span.within(run))
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     domain::{Fatal, Local, Message, local::BUDGET},
     events::{Events, Signals},
     task::{Task, discard, shielded},
+    trace,
 };
 
 /// How many signalled tasks run before ordinary ones do again.
@@ -153,9 +154,10 @@ impl Local {
         if self.interrupt.borrow().is_some() {
             let rests = self.rest();
             if parker.prepare() {
-                self.shared.counters.parks.count();
+                self.parks();
                 self.select_once(true);
                 parker.finish();
+                trace::unpark(self.shared.domain());
             }
             if rests {
                 self.stir();
@@ -172,8 +174,9 @@ impl Local {
             // Not if these failed, and the run is to end.
             if self.is_dry() {
                 let rests = self.rest();
-                self.shared.counters.parks.count();
+                self.parks();
                 parker.park(deadline.flatten());
+                trace::unpark(self.shared.domain());
                 if rests {
                     self.stir();
                 }
@@ -181,6 +184,11 @@ impl Local {
         }
         // `prepare`, `finish` and `park` took the token.
         self.read_mail();
+    }
+
+    fn parks(&self) {
+        self.shared.counters.parks.count();
+        trace::park(self.shared.domain());
     }
 
     /// Answers what was asked, after a look for news of every kind.
@@ -340,7 +348,8 @@ impl Local {
             // What the token stood for may be the events' affair.
             self.unseen.set(true);
         }
-        self.overdue.set(self.unseen.get() || self.count_waiting() > 0);
+        let signalled = self.count_waiting();
+        self.overdue.set(self.unseen.get() || signalled > 0);
         // Whoever was doomed takes no further step, though the news that doomed it also woke it.
         self.reap();
         let node = task.node();

@@ -6,6 +6,7 @@ use crate::{
     domain::{Domain, Shared},
     events::SignalSender,
     runtime::SpawnThread,
+    trace,
 };
 
 /// What events [count](Seat::count). The names are those of the system's events.
@@ -71,6 +72,7 @@ impl Seat {
     /// ```
     pub fn count(&self, what: Counted, count: usize) {
         self.shared.events.count(what, count as u64);
+        trace::counted(self.domain(), what, count);
     }
 
     /// Is it measured how long tasks wait for their turn? See [`Builder::timing`](crate::Builder::timing) and

@@ -91,7 +91,7 @@ where
             return Err(TaskError::Forked);
         }
         let target = choose(local).ok_or(TaskError::NoDomainAvailable)?;
-        let call = Arc::new(CallCell::new());
+        let (span, call) = (parent.span(), Arc::new(CallCell::new()));
         let link = local.insert(|key| {
             let node = Node::new(key, parent, location);
             Rc::new(Link { node, target: target.clone(), call: call.clone() })
@@ -99,7 +99,7 @@ where
         let (caller, link_key, far_end) = (local.shared.clone(), link.node.key, call.clone());
         // C1.
         target.inbox.post(Message::Start(Box::new(move || {
-            far_end.start(Parent::Caller { domain: caller, link: link_key }, location, closure);
+            far_end.start(Parent::Caller { domain: caller, link: link_key, span }, location, closure);
         })));
         Ok(Promise::remote(link, call))
     });

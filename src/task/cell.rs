@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    domain::Local,
+    domain::{Local, TaskId},
     error::{Panic, TaskError},
     slots::Key,
     task::{Ending, Node, Parent, Task, call::CallCell, promise::Promise, waker::TaskWaker},
@@ -85,7 +85,8 @@ where
         call: Option<Arc<CallCell<F::Output>>>,
         future: F,
     ) -> Rc<Self> {
-        local.insert(|key: Key| {
+        let span = parent.span();
+        let task = local.insert(|key: Key| {
             let task_waker = TaskWaker::new(local.shared.clone(), key);
             Rc::new(Self {
                 node: Node::new(key, parent, location),
@@ -94,7 +95,10 @@ where
                 call,
                 stage: RefCell::new(Stage::Future(future)),
             })
-        })
+        });
+        // Its subscriber is anybody's code, and may use the domain.
+        task.node.span.open(span, TaskId::new(local.shared.domain(), task.node.key), location);
+        task
     }
 
     /// Drops the future where it is, and notes how the task ended.

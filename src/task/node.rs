@@ -14,6 +14,7 @@ use crate::{
     slots::Key,
     sync::Arc,
     task::{shield::Finalisers, shielded},
+    trace::{self, SpanId, TaskSpan},
 };
 
 /// A task, or the near end of a call whose task lives on another domain.
@@ -64,10 +65,19 @@ pub(crate) enum Parent {
     /// kept does not keep all ancestors, nor have them dropped one inside the other.
     Task(Weak<dyn Task>),
     /// A task of another domain, through its end of the call.
-    Caller { domain: Arc<Shared>, link: Key },
+    Caller { domain: Arc<Shared>, link: Key, span: SpanId },
 }
 
 impl Parent {
+    /// The span that the child's is to be within, on whichever domain.
+    pub(crate) fn span(&self) -> SpanId {
+        match self {
+            Self::Root => trace::current(),
+            Self::Task(parent) => parent.upgrade().map(|parent| parent.node().span.id()).unwrap_or_default(),
+            Self::Caller { span, .. } => span.clone(),
+        }
+    }
+
     pub(crate) fn is(&self, task: &Rc<dyn Task>) -> bool {
         matches!(self, Self::Task(parent) if std::ptr::addr_eq(parent.as_ptr(), Rc::as_ptr(task)))
     }
@@ -109,6 +119,7 @@ pub(crate) struct Node {
     pub(crate) parent: Parent,
     /// Where the task was spawned or called.
     pub(crate) location: &'static Location<'static>,
+    pub(crate) span: TaskSpan,
     /// Is it in a run queue?
     pub(crate) queued: Cell<bool>,
     /// Set as soon as its future begins to go.
@@ -136,6 +147,7 @@ impl Node {
             key,
             parent,
             location,
+            span: TaskSpan::default(),
             queued: Cell::new(false),
             ending: Cell::new(None),
             cancelled: Cell::new(false),
@@ -233,6 +245,7 @@ impl Node {
             self.leave_uncancelled();
         }
         self.finished.set(true);
+        self.span.close();
         let waiter = self.waiter.take();
         waiter.is_some_and(Waiter::tell)
     }

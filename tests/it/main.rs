@@ -32,6 +32,8 @@ mod task_local;
 mod tasks;
 mod tidy;
 mod timers;
+#[cfg(feature = "tracing")]
+mod trace;
 mod tree;
 mod wait;
 mod wakers;

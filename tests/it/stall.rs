@@ -138,14 +138,13 @@ fn a_thread_that_cannot_be_had_is_an_error_and_nothing_runs() {
     let error = plain()
         .stall_watch(AFTER)
         .spawn_thread(|thread, body| {
-            let body = Mutex::new(Some(body));
             // The builder tells its name to the thread alone.
             let (named, name) = mpsc::channel();
             let handle = thread.spawn(move || {
                 let own = thread::current().name().map(str::to_owned);
                 named.send(own.clone()).unwrap();
                 if own.as_deref() != Some("vigie-stall") {
-                    body.lock().unwrap().take().unwrap()();
+                    body();
                 }
             })?;
             match name.recv().unwrap().as_deref() {
