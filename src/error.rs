@@ -99,9 +99,9 @@ pub enum RunError {
     AlreadyRunning,
     /// The builder asks for more domains than can be numbered.
     TooManyDomains,
-    /// This process is a child that was forked while the run was under way. Neither the other domains nor
+    /// This process is a child that was forked while a run was under way. Neither the other domains nor
     /// whoever polls is here, so nothing that its tasks wait for would come: they were cancelled. The run of
-    /// the parent goes on. Start a new program in the child, or keep it from going on with the run.
+    /// the parent goes on. Nor can another run be started here: start a new program, if need be.
     Forked,
     /// Every task waited, and nothing could wake any (see [`Deadlocks`](crate::Deadlocks)); these were
     /// they. All were cancelled, and have finished. The `io::Error` is of the kind

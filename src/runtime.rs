@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Deadlocks, Entered, Fatal, Group, Local, Message, Setting, Tree},
+    domain::{Deadlocks, Entered, Fatal, Group, Local, Message, Setting, Tree, UnderWay},
     error::{RunError, TaskError},
     events::{Events, Seat},
     shutdown::{self, Report, Reporter},
@@ -374,6 +374,8 @@ struct Run {
     /// Until the very end.
     reporter: Option<Reporter>,
     stall_watch: Option<StallWatch>,
+    /// Until all of that has gone.
+    _under_way: UnderWay,
 }
 
 impl Run {
@@ -382,11 +384,17 @@ impl Run {
         // Relaxed: only uniqueness counts.
         let serial = RUNS.fetch_add(1, Ordering::Relaxed);
         let domains = builder.domains()?;
+        let under_way = UnderWay::begin()?;
         let group = Group::new(serial, domains, builder.setting);
         let local = builder.make_domain(&group, 0)?;
-        let entered = local.enter();
-        let mut run =
-            Self { local, _entered: entered, threads: Vec::new(), reporter: None, stall_watch: None };
+        let mut run = Self {
+            _entered: local.enter(),
+            local,
+            threads: Vec::new(),
+            reporter: None,
+            stall_watch: None,
+            _under_way: under_way,
+        };
         if let Some(report) = builder.report.clone() {
             let (reporter, main) = Reporter::start(report, group.peers.clone(), &builder.spawn_thread)?;
             run.local.tell_end_of_main(main);

@@ -440,7 +440,9 @@ impl Subtree for Local {
                 }
                 Some(parent)
             }
-            Parent::Caller { domain, link } => {
+            // A forked child that ends its tasks: nobody reads there.
+            Parent::Caller { domain, .. } if self.is_hopeless() && domain.has_forked() => None,
+            Parent::Caller { domain, link, .. } => {
                 // C5.
                 domain.inbox.post(Message::Finished(*link, node.ending()));
                 None

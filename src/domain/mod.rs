@@ -29,6 +29,7 @@ pub use self::{
     tree::{TaskInfo, TaskState, Tree},
 };
 pub(crate) use self::{
+    fork::UnderWay,
     inquiry::Inquiry,
     local::{Entered, Local, Setting},
     metrics::Running,

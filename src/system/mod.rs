@@ -18,7 +18,7 @@ mod poller;
 mod source;
 mod timer;
 
-use std::{fmt, io, str::FromStr, time::Instant};
+use std::{fmt, io, mem, str::FromStr, time::Instant};
 
 pub use self::poller::Backend;
 pub(crate) use self::{
@@ -275,6 +275,10 @@ impl Events for System {
     }
 
     fn finalise(&mut self) -> io::Result<()> {
+        if self.home.seat.has_forked() {
+            // Never dropped there: `polling` would take its own descriptors out of the parent's poller.
+            mem::forget(self.registrar.clone());
+        }
         match &mut self.mode {
             Mode::Observer(observer) => observer.stop(&*self.registrar),
             Mode::Pipe(_) => Ok(()),

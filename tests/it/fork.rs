@@ -244,8 +244,8 @@ fn a_child_of_another_domain_says_why_it_exits() {
 }
 
 #[test]
-fn a_run_within_the_childs_run_is_an_error_and_one_after_it_works() {
-    alone("fork::a_run_within_the_childs_run_is_an_error_and_one_after_it_works", || {
+fn a_run_is_an_error_in_the_child_within_the_one_that_it_has_inherited_and_after_it() {
+    alone("fork::a_run_is_an_error_in_the_child_within_the_one_that_it_has_inherited_and_after_it", || {
         let parent = process::id();
         let ran = Builder::new().run(async {
             let child = fork();
@@ -256,8 +256,7 @@ fn a_run_within_the_childs_run_is_an_error_and_one_after_it_works() {
             child
         });
         if process::id() != parent {
-            assert!(is_forked(&ran.unwrap_err()));
-            exit(works());
+            exit(is_forked(&ran.unwrap_err()) && is_forked(&vigie::run(async {}).unwrap_err()));
         }
         assert_eq!(status(ran.unwrap().unwrap()), Some(0));
     });
@@ -276,8 +275,8 @@ fn works() -> bool {
 }
 
 #[test]
-fn a_child_of_a_thread_without_a_domain_has_runs_of_its_own_and_disturbs_no_source() {
-    alone("fork::a_child_of_a_thread_without_a_domain_has_runs_of_its_own_and_disturbs_no_source", || {
+fn a_child_of_a_thread_without_a_domain_has_no_run_either_and_disturbs_no_source() {
+    alone("fork::a_child_of_a_thread_without_a_domain_has_no_run_either_and_disturbs_no_source", || {
         each(|builder| {
             builder
                 .run(async {
@@ -285,7 +284,7 @@ fn a_child_of_a_thread_without_a_domain_has_runs_of_its_own_and_disturbs_no_sour
                     let forks = move || match fork() {
                         None => {
                             drop(ends);
-                            exit(works())
+                            exit(vigie::run(async {}).is_err_and(|error| is_forked(&error)))
                         }
                         Some(pid) => (status(pid), ends),
                     };
@@ -295,5 +294,17 @@ fn a_child_of_a_thread_without_a_domain_has_runs_of_its_own_and_disturbs_no_sour
                 })
                 .unwrap();
         });
+    });
+}
+
+#[test]
+fn a_child_that_was_forked_between_runs_has_its_own() {
+    alone("fork::a_child_that_was_forked_between_runs_has_its_own", || {
+        assert!(works());
+        match fork() {
+            None => exit(works()),
+            Some(pid) => assert_eq!(status(pid), Some(0)),
+        }
+        assert!(works());
     });
 }
