@@ -3,6 +3,8 @@
 //!
 //! `trace [FILE]` writes to FILE, by default `trace.json`. The subscriber below is all that it takes.
 
+#![allow(clippy::disallowed_types, reason = "a program")]
+
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,

@@ -165,7 +165,9 @@ impl Rounds {
         let after = self.report.after.max(SHORTEST);
         let mut pause = after;
         for (peer, reported) in self.peers.iter().zip(&mut self.reported) {
-            let Some(running) = peer.running().filter(|running| Some(*running) != *reported) else { continue };
+            let Some(running) = peer.running().filter(|running| Some(*running) != *reported) else {
+                continue;
+            };
             let elapsed = running.since.elapsed();
             if elapsed < after {
                 pause = pause.min(after - elapsed);

@@ -14,10 +14,25 @@ mod on {
     use crate::{
         domain::{Domain, TaskId},
         events::Counted,
+        task::Parent,
     };
 
-    /// Names the span of a task, on any domain.
-    pub(crate) type SpanId = Option<Id>;
+    /// Names the span that a task's is to be within, on any domain; none if that is not recorded.
+    #[derive(Debug, Clone, Default)]
+    pub(crate) struct SpanId(Option<Id>);
+
+    impl SpanId {
+        /// The span of the parent; of the main task's, the one that the caller of the run is in.
+        pub(crate) fn of(parent: &Parent) -> Self {
+            match parent {
+                Parent::Root => Self(Span::current().id()),
+                Parent::Task(parent) => {
+                    parent.upgrade().map(|task| task.node().span.id()).unwrap_or_default()
+                }
+                Parent::Caller { span, .. } => span.clone(),
+            }
+        }
+    }
 
     /// The span of a task, from its start until it has finished.
     #[derive(Debug)]
@@ -33,12 +48,12 @@ mod on {
         /// The task has begun; the near end of a call never does.
         pub(crate) fn open(&self, parent: SpanId, task: TaskId, location: &'static Location<'static>) {
             let (id, domain) = (task.key().serial, task.domain().index());
-            let span = span!(target: "vigie", parent: parent, Level::DEBUG, "task", id, domain, %location);
+            let span = span!(target: "vigie", parent: parent.0, Level::DEBUG, "task", id, domain, %location);
             self.0.replace(span);
         }
 
-        pub(crate) fn id(&self) -> SpanId {
-            self.0.borrow().id()
+        fn id(&self) -> SpanId {
+            SpanId(self.0.borrow().id())
         }
 
         /// Runs a slice, or the end of the task, within it.
@@ -52,11 +67,6 @@ mod on {
             let span = self.0.replace(Span::none());
             drop(span);
         }
-    }
-
-    /// The span that this thread is in: the caller's of a run.
-    pub(crate) fn current() -> SpanId {
-        Span::current().id()
     }
 
     pub(crate) fn park(domain: Domain) {
@@ -93,10 +103,21 @@ mod off {
     use crate::{
         domain::{Domain, TaskId},
         events::Counted,
+        task::Parent,
     };
 
     #[derive(Debug, Clone, Default)]
     pub(crate) struct SpanId;
+
+    impl SpanId {
+        #[inline(always)]
+        pub(crate) fn of(parent: &Parent) -> Self {
+            match parent {
+                Parent::Caller { span, .. } => span.clone(),
+                _ => Self,
+            }
+        }
+    }
 
     #[derive(Debug, Default)]
     pub(crate) struct TaskSpan;
@@ -104,20 +125,12 @@ mod off {
     impl TaskSpan {
         pub(crate) fn open(&self, _parent: SpanId, _task: TaskId, _location: &'static Location<'static>) {}
 
-        pub(crate) fn id(&self) -> SpanId {
-            SpanId
-        }
-
         #[inline(always)]
         pub(crate) fn within<R>(&self, run: impl FnOnce() -> R) -> R {
             run()
         }
 
         pub(crate) fn close(&self) {}
-    }
-
-    pub(crate) fn current() -> SpanId {
-        SpanId
     }
 
     pub(crate) fn park(_domain: Domain) {}

@@ -2,7 +2,6 @@
 
 use std::{
     panic::Location,
-    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -10,7 +9,7 @@ use crate::{
     domain::{Domain, Histogram, Local, Setting, Shared, TaskId, histogram::Recorder},
     events::Counted,
     sync::{AtomicU64, Mutex, Ordering},
-    task::Task,
+    task::Node,
 };
 
 /// What a domain has counted since its run began, and how much waits there now; plain data. See
@@ -41,7 +40,7 @@ pub struct Metrics {
     pub stand_downs: u64,
     /// How often the domain has handed the polling to the observer, the first time among them.
     pub recalls: u64,
-    /// Tasks of this domain that have not finished.
+    /// Tasks of this domain that have not finished, and calls of them whose task has not.
     pub live: usize,
     /// Tasks that news has resumed, waiting for their turn; when the domain last began a slice, as the next.
     pub signalled: usize,
@@ -145,28 +144,19 @@ impl Shared {
 }
 
 impl Local {
-    /// A task begins to live, or has finished; the near end of a call is none.
-    #[inline]
-    pub(super) fn count_live<T: Task + ?Sized>(&self, task: &T, change: i64) {
-        if !task.is_far() {
-            let live = &self.shared.counters.live;
-            live.set(live.get().wrapping_add_signed(change));
-        }
-    }
-
     /// How many tasks wait for their turn that news has resumed; the others are noted, too.
     #[inline]
     pub(super) fn count_waiting(&self) -> usize {
-        let (queue, counters) = (self.queue.borrow(), &self.shared.counters);
-        counters.signalled.set(queue.signalled() as u64);
-        counters.ordinary.set(queue.ordinary() as u64);
-        queue.signalled()
+        let (signalled, ordinary) = self.queue.borrow().lengths();
+        let counters = &self.shared.counters;
+        counters.signalled.set(signalled as u64);
+        counters.ordinary.set(ordinary as u64);
+        signalled
     }
 
     /// Runs a slice, or the end of a task, and measures it if that is asked for.
     #[inline]
-    pub(super) fn observed<R>(&self, task: &Rc<dyn Task>, run: impl FnOnce() -> R) -> R {
-        let node = task.node();
+    pub(super) fn observed<R>(&self, node: &Node, run: impl FnOnce() -> R) -> R {
         match &self.shared.observed {
             None => node.span.within(run),
             Some(observed) => {

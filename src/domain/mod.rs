@@ -13,6 +13,7 @@ mod hooks;
 mod inquiry;
 mod local;
 mod metrics;
+mod rare;
 mod run_queue;
 mod shared;
 mod tick;

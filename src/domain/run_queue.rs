@@ -44,6 +44,9 @@ impl RunQueue {
 
     #[inline]
     pub(crate) fn pop_ordinary(&mut self) -> Option<Rc<dyn Task>> {
+        if self.rng.is_none() {
+            return self.ordinary.pop_front();
+        }
         let at = Self::choose(self.ordinary.len(), &mut self.rng);
         Self::take(&mut self.ordinary, at)
     }
@@ -68,8 +71,14 @@ impl RunQueue {
     }
 
     #[inline]
-    pub(crate) fn ordinary(&self) -> usize {
-        self.ordinary.len()
+    pub(crate) fn has_ordinary(&self) -> bool {
+        !self.ordinary.is_empty()
+    }
+
+    /// How many were signalled, and how many others there are.
+    #[inline]
+    pub(crate) fn lengths(&self) -> (usize, usize) {
+        (self.signalled.len(), self.ordinary.len())
     }
 
     #[inline]

@@ -43,8 +43,7 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(run: u64, domains: u32, setting: Setting) -> Self {
-        let peers: Arc<[_]> =
-            (0..domains).map(|index| Arc::new(Shared::new(run, index, setting))).collect();
+        let peers: Arc<[_]> = (0..domains).map(|index| Arc::new(Shared::new(run, index, setting))).collect();
         Self { rest: Arc::new(Rest::new(peers.len())), peers }
     }
 }

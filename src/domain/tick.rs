@@ -61,7 +61,7 @@ impl Local {
             let ran = self.run_batch(left);
             left -= ran;
             // Without ordinary tasks the next tick finds the news as soon.
-            if ran == 0 || left == 0 || round == ROUNDS || self.queue.borrow().ordinary() == 0 {
+            if ran == 0 || left == 0 || round == ROUNDS || !self.queue.borrow().has_ordinary() {
                 return;
             }
             self.take_mail();
@@ -132,7 +132,7 @@ impl Local {
                     self.ended(&link, ending);
                 }
             }
-            Message::Ask(ask) => self.asked_here.borrow_mut().push(ask),
+            Message::Ask(ask) => self.asked_here.push(ask),
             Message::Fatal(fatal) => self.abandon(fatal),
             Message::Stop => self.over.set(true),
         }
@@ -193,7 +193,7 @@ impl Local {
 
     /// Answers what was asked, after a look for news of every kind.
     fn answer_asks(&self) {
-        if self.asked_here.borrow().is_empty() {
+        if self.asked_here.is_empty() {
             return;
         }
         let asks = self.asked_here.take();
@@ -205,7 +205,7 @@ impl Local {
 
     /// Is there nothing to do before there is news?
     pub(super) fn is_dry(&self) -> bool {
-        self.queue.borrow().is_empty() && self.doomed.borrow().is_empty() && !self.over.get()
+        self.queue.borrow().is_empty() && self.doomed.is_empty() && !self.over.get()
     }
 
     fn select_once(&self, block: bool) {
@@ -362,12 +362,15 @@ impl Local {
         // A destructor may have given way in the name of a task that was cancelled.
         self.yielded.set(false);
         *self.current.borrow_mut() = Some(task.clone());
-        let polled = self.observed(&task, || task.poll());
+        let polled = self.observed(node, || task.poll());
         let left = self.current.take();
         let yielded = self.yielded.take();
         match polled {
             Poll::Ready(ending) => self.ended(&task, ending),
-            Poll::Pending if yielded => self.requeue(task),
+            // Behind the others, unless it was woken meanwhile.
+            Poll::Pending if yielded && !node.queued.replace(true) => {
+                self.queue.borrow_mut().push_ordinary(task);
+            }
             Poll::Pending => {}
         }
         drop(left);

@@ -15,6 +15,7 @@ use crate::{
     protocol,
     slots::Key,
     task::{Ending, Node, Parent, Promise, Task, TaskCell, cell::discard},
+    trace::SpanId,
 };
 
 /// Starts a task on another domain, in parallel with its parent, the current task.
@@ -91,7 +92,7 @@ where
             return Err(TaskError::Forked);
         }
         let target = choose(local).ok_or(TaskError::NoDomainAvailable)?;
-        let (span, call) = (parent.span(), Arc::new(CallCell::new()));
+        let (span, call) = (SpanId::of(&parent), Arc::new(CallCell::new()));
         let link = local.insert(|key| {
             let node = Node::new(key, parent, location);
             Rc::new(Link { node, target: target.clone(), call: call.clone() })

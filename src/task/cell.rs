@@ -16,6 +16,7 @@ use crate::{
     error::{Panic, TaskError},
     slots::Key,
     task::{Ending, Node, Parent, Task, call::CallCell, promise::Promise, waker::TaskWaker},
+    trace::SpanId,
 };
 
 /// Spawns a task on this domain, concurrent with its parent, the current task.
@@ -85,7 +86,7 @@ where
         call: Option<Arc<CallCell<F::Output>>>,
         future: F,
     ) -> Rc<Self> {
-        let span = parent.span();
+        let span = SpanId::of(&parent);
         let task = local.insert(|key: Key| {
             let task_waker = TaskWaker::new(local.shared.clone(), key);
             Rc::new(Self {

@@ -14,7 +14,7 @@ use crate::{
     slots::Key,
     sync::Arc,
     task::{shield::Finalisers, shielded},
-    trace::{self, SpanId, TaskSpan},
+    trace::{SpanId, TaskSpan},
 };
 
 /// A task, or the near end of a call whose task lives on another domain.
@@ -69,15 +69,6 @@ pub(crate) enum Parent {
 }
 
 impl Parent {
-    /// The span that the child's is to be within, on whichever domain.
-    pub(crate) fn span(&self) -> SpanId {
-        match self {
-            Self::Root => trace::current(),
-            Self::Task(parent) => parent.upgrade().map(|parent| parent.node().span.id()).unwrap_or_default(),
-            Self::Caller { span, .. } => span.clone(),
-        }
-    }
-
     pub(crate) fn is(&self, task: &Rc<dyn Task>) -> bool {
         matches!(self, Self::Task(parent) if std::ptr::addr_eq(parent.as_ptr(), Rc::as_ptr(task)))
     }

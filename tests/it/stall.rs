@@ -95,7 +95,9 @@ fn a_destructor_that_a_cancellation_runs_is_told_of() {
     builder
         .run(async move {
             let task = spawn(async move {
-                let _end = on_drop(move || drop(stall()));
+                let _end = on_drop(move || {
+                    stall();
+                });
                 pending::<()>().await;
             });
             yield_now().await;

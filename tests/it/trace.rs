@@ -138,7 +138,10 @@ fn each_task_is_a_span_within_its_parents_on_every_domain() {
         assert_eq!(spans[1].entered.len(), 3);
         assert_eq!(spans[3].entered, vec![Some("vigie-1".to_owned()); 2]);
         assert_eq!(spans[4].entered.len(), 1);
-        assert!(spans.iter().all(|span| span.exited == span.entered.len() && span.handles == 0), "{spans:#?}");
+        assert!(
+            spans.iter().all(|span| span.exited == span.entered.len() && span.handles == 0),
+            "{spans:#?}"
+        );
     });
 }
 
@@ -200,5 +203,7 @@ fn the_example_writes_a_trace_with_rows_for_domains_and_observers() {
         assert!(has(&row(&format!("observer {observer}")), "i", "push"), "harvests of observer {observer}");
     }
     let slices: Vec<_> = events.iter().filter(|event| event["ph"] == "X").collect();
-    assert!(slices.iter().all(|slice| slice["ts"].as_f64() >= Some(0.0) && slice["dur"].as_f64() >= Some(0.0)));
+    assert!(
+        slices.iter().all(|slice| slice["ts"].as_f64() >= Some(0.0) && slice["dur"].as_f64() >= Some(0.0))
+    );
 }
