@@ -1,6 +1,6 @@
 //! The default events: sources watched by the system's poller, and timers.
 //!
-//! They stand on the public contract of [`events`](crate::events) alone. Three variants are built of
+//! They stand on the public contract of [`events`] alone. Three variants are built of
 //! the same sources, timers and pollers, and chosen when a run is built:
 //!
 //! | variant | who polls | how a parked domain learns of news |
