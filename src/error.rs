@@ -4,6 +4,9 @@ use std::{any::Any, error::Error, fmt, io};
 
 use crate::{domain::Tree, sync::Mutex};
 
+/// What is said of a forked child.
+const FORKED: &str = "the process has forked: the run goes on in the parent, and not in this child";
+
 /// Why a task has no result.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -26,6 +29,9 @@ pub enum TaskError {
     Ending,
     /// Nothing was given to wait for.
     Empty,
+    /// The task was to be started on another domain, and this process is a forked child of the one in which
+    /// the run began: there is no other domain here.
+    Forked,
 }
 
 impl fmt::Display for TaskError {
@@ -38,6 +44,7 @@ impl fmt::Display for TaskError {
             Self::OutsideRuntime => f.write_str("not inside a task of a running runtime"),
             Self::Ending => f.write_str("the task or the scope that asks for this is ending"),
             Self::Empty => f.write_str("nothing to wait for"),
+            Self::Forked => f.write_str(FORKED),
         }
     }
 }
@@ -92,6 +99,10 @@ pub enum RunError {
     AlreadyRunning,
     /// The builder asks for more domains than can be numbered.
     TooManyDomains,
+    /// This process is a child that was forked while a run was under way. Neither the other domains nor
+    /// whoever polls is here, so nothing that its tasks wait for would come: they were cancelled. The run of
+    /// the parent goes on. Nor can another run be started here: start a new program, if need be.
+    Forked,
     /// Every task waited, and nothing could wake any (see [`Deadlocks`](crate::Deadlocks)); these were
     /// they. All were cancelled, and have finished. The `io::Error` is of the kind
     /// [`Deadlock`](io::ErrorKind::Deadlock).
@@ -103,6 +114,7 @@ impl fmt::Display for RunError {
         match self {
             Self::AlreadyRunning => f.write_str("a runtime already runs on this thread"),
             Self::TooManyDomains => f.write_str("too many domains"),
+            Self::Forked => f.write_str(FORKED),
             Self::Deadlock(tree) => write!(f, "every task waits, and nothing can wake any:\n{tree}"),
         }
     }

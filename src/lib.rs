@@ -64,6 +64,12 @@
 //! in which nothing can wake any task ends with that tree as its error: see [`Deadlocks`]. One that goes on
 //! after its main task has ended tells why, if [`Builder::shutdown_report`] asks for that.
 //!
+//! # What it does
+//!
+//! Each domain counts its slices, parks, messages and events, and says how many tasks wait:
+//! [`Domain::metrics`]. How long slices take, and how long tasks wait for theirs, is measured where
+//! [`Builder::timing`] asks for it. A slice that does not end is told of by a [`Builder::stall_watch`].
+//!
 //! # Events
 //!
 //! The scheduler waits for nothing by itself: each domain has its [`Events`](events::Events), and the
@@ -99,8 +105,14 @@
 //! # Outside of a run
 //!
 //! Nothing here panics for being called in the wrong place: [`spawn`] and [`call`] give a promise that
-//! fails, sockets and timers an error. A process that forks has no threads in the child: start a new
-//! program there, or a run only if none was under way.
+//! fails, sockets and timers an error.
+//!
+//! A process that forks while a run is under way has none of its threads in the child but the one that
+//! forked. Start a new program there: another run is an error. A child that goes on in a task of the run is told: a
+//! [`call`](call()) fails, sockets that are not yet watched give an error, and when the domain would wait, or has not
+//! waited for a thousand ticks, its tasks are cancelled and the run ends with [`RunError::Forked`]; on a
+//! domain other than 0, whose thread nobody waits for there, the child prints that and exits with 1. What the parent
+//! watches stays as it is.
 //!
 //! # Features
 //!
@@ -111,6 +123,7 @@
 //! | `sync` | `lock` and `channel`, which need no events |
 //! | `signal`, `process` | the modules of these names, with a back end, on Unix |
 //! | `hyper` | the module of that name: HTTP/1 and HTTP/2, by hyper |
+//! | `tracing` | a span of that crate's for each task, named `task`, within its parent's, entered for each slice; events for parks and for the hand-overs between domain and observer; all with the target `vigie`. The subscriber has to be the program's (`set_global_default`): the other domains are other threads |
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -137,9 +150,13 @@ mod runtime;
 #[cfg(not(vigie_loom))]
 mod shutdown;
 #[cfg(not(vigie_loom))]
+mod stall;
+#[cfg(not(vigie_loom))]
 mod task;
 #[cfg(not(vigie_loom))]
 mod task_local;
+#[cfg(not(vigie_loom))]
+mod trace;
 
 #[cfg(all(not(vigie_loom), feature = "sync"))]
 pub mod channel;
@@ -172,11 +189,13 @@ pub use crate::blocking::unblock;
 #[cfg(not(vigie_loom))]
 pub use crate::{
     domain::{
-        Deadlocks, Domain, Hook, TaskId, TaskInfo, TaskState, Tree, access::should_yield, on_tick, tree,
+        Deadlocks, Domain, Histogram, Hook, LongSlice, Metrics, TaskId, TaskInfo, TaskState, Tree,
+        access::should_yield, on_tick, tree,
     },
     domain_local::DomainLocal,
     error::{Panic, RunError, TaskError},
     runtime::{Builder, run},
+    stall::Stall,
     task::{
         Cancel, Promise, PromiseState, Scope, ScopedTask, TaskSet, TryNext, YieldNow, await_all, await_first,
         await_one, both, call, call_on, parallel, protect, scope, spawn, uncancellable, yield_if_needed,

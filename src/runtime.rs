@@ -3,8 +3,9 @@
 use std::{
     fmt,
     future::Future,
-    io,
+    io, mem,
     panic::{Location, resume_unwind},
+    process,
     rc::Rc,
     sync::mpsc,
     thread::{self, JoinHandle},
@@ -12,10 +13,11 @@ use std::{
 };
 
 use crate::{
-    domain::{Deadlocks, Entered, Fatal, Group, Local, Message, Setting, Tree},
+    domain::{Deadlocks, Entered, Fatal, Group, Local, Message, Setting, Tree, UnderWay},
     error::{RunError, TaskError},
     events::{Events, Seat},
     shutdown::{self, Report, Reporter},
+    stall::{StallReport, StallWatch},
     sync::{Arc, AtomicU64, Ordering},
     task::{Joined, Parent, TaskCell, discard},
 };
@@ -58,7 +60,7 @@ type Body = Box<dyn FnOnce() + Send>;
 #[derive(Clone)]
 pub struct Builder {
     extra_domains: Option<usize>,
-    setting: Setting,
+    pub(crate) setting: Setting,
     events: Choice,
     #[cfg(feature = "system")]
     variant: Variant,
@@ -66,6 +68,7 @@ pub struct Builder {
     backend: Backend,
     spawn_thread: SpawnThread,
     report: Option<Report>,
+    pub(crate) stall: Option<StallReport>,
 }
 
 /// Which events the domains get.
@@ -89,8 +92,9 @@ impl Builder {
     pub fn new() -> Self {
         Self {
             extra_domains: None,
-            setting: Setting { quanta: 1, seed: None, deadlocks: Deadlocks::default() },
+            setting: Setting { quanta: 1, ..Setting::default() },
             report: None,
+            stall: None,
             #[cfg(feature = "system")]
             events: Choice::System,
             #[cfg(not(feature = "system"))]
@@ -183,6 +187,25 @@ impl Builder {
         self
     }
 
+    /// Has each domain measure how long slices take, and how long tasks wait for their turn that news has
+    /// resumed; off by default, for each takes two looks at a clock. See [`Metrics`](crate::Metrics), whose
+    /// counts cost nothing and are always there.
+    ///
+    /// ```
+    /// let builder = vigie::Builder::new().timing(true);
+    /// builder.run(async {
+    ///     vigie::yield_now().await;
+    ///     let metrics = vigie::Domain::current().unwrap().metrics().unwrap();
+    ///     let slice = metrics.longest_slice.unwrap();
+    ///     println!("{}, started at {}, ran for {:?}", slice.task, slice.location, slice.duration);
+    ///     assert_eq!(slice.task, vigie::TaskId::current().unwrap());
+    /// }).unwrap();
+    /// ```
+    pub fn timing(mut self, on: bool) -> Self {
+        self.setting.timing = on;
+        self
+    }
+
     /// Events of your own, in place of the system's: `make` is called once on each domain's thread,
     /// domain 0's first.
     pub fn events<E: Events>(mut self, make: impl Fn(Seat) -> io::Result<E> + Send + Sync + 'static) -> Self {
@@ -212,7 +235,7 @@ impl Builder {
         self
     }
 
-    /// How threads are started: the domains' and the observers'. `spawn` gets a builder that has the
+    /// How threads are started: the domains', the observers', and those that report. `spawn` gets a builder that has the
     /// thread's name, and the thread's body. For threads with a stack size, an affinity or a
     /// priority of your own.
     ///
@@ -252,8 +275,9 @@ impl Builder {
         F::Output: 'static,
     {
         let location = Location::caller();
-        if Local::with(|_| ()).is_some() {
-            return Err(RunError::AlreadyRunning.into());
+        if let Some(forked) = Local::with(|local| local.shared.has_forked()) {
+            let error = if forked { RunError::Forked } else { RunError::AlreadyRunning };
+            return Err(error.into());
         }
         let run = Run::start(&self)?;
         let local = run.local.clone();
@@ -313,7 +337,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Builder");
         debug.field("extra_domains", &self.extra_domains).field("setting", &self.setting);
-        debug.field("report", &self.report);
+        debug.field("report", &self.report).field("stall", &self.stall);
         #[cfg(feature = "system")]
         debug.field("variant", &self.variant).field("backend", &self.backend);
         debug.finish_non_exhaustive()
@@ -348,7 +372,10 @@ struct Run {
     _entered: Entered,
     threads: Vec<JoinHandle<()>>,
     /// Until the very end.
-    _reporter: Option<Reporter>,
+    reporter: Option<Reporter>,
+    stall_watch: Option<StallWatch>,
+    /// Until all of that has gone.
+    _under_way: UnderWay,
 }
 
 impl Run {
@@ -357,13 +384,25 @@ impl Run {
         // Relaxed: only uniqueness counts.
         let serial = RUNS.fetch_add(1, Ordering::Relaxed);
         let domains = builder.domains()?;
-        let group = Group::new(serial, domains);
+        let under_way = UnderWay::begin()?;
+        let group = Group::new(serial, domains, builder.setting);
         let local = builder.make_domain(&group, 0)?;
-        let mut run = Self { _entered: local.enter(), local, threads: Vec::new(), _reporter: None };
+        let mut run = Self {
+            _entered: local.enter(),
+            local,
+            threads: Vec::new(),
+            reporter: None,
+            stall_watch: None,
+            _under_way: under_way,
+        };
         if let Some(report) = builder.report.clone() {
             let (reporter, main) = Reporter::start(report, group.peers.clone(), &builder.spawn_thread)?;
             run.local.tell_end_of_main(main);
-            run._reporter = Some(reporter);
+            run.reporter = Some(reporter);
+        }
+        if let Some(report) = builder.stall.clone() {
+            let watch = StallWatch::start(report, group.peers.clone(), &builder.spawn_thread)?;
+            run.stall_watch = Some(watch);
         }
         let (report, reports) = mpsc::channel();
         for index in 1..domains {
@@ -393,12 +432,19 @@ impl Run {
     }
 
     fn take_down(&mut self) {
-        for peer in &self.local.group.peers[1..] {
-            peer.inbox.post(Message::Stop);
-        }
-        for thread in self.threads.drain(..) {
-            if let Err(payload) = thread.join() {
-                self.local.shared.inbox.post(Message::Fatal(Fatal::Panic(payload)));
+        if self.local.ends_by_fork() {
+            // They are in the parent: there is nobody to stop, and nobody to wait for.
+            mem::forget(mem::take(&mut self.threads));
+            mem::forget(self.reporter.take());
+            mem::forget(self.stall_watch.take());
+        } else {
+            for peer in &self.local.group.peers[1..] {
+                peer.inbox.post(Message::Stop);
+            }
+            for thread in self.threads.drain(..) {
+                if let Err(payload) = thread.join() {
+                    self.local.shared.inbox.post(Message::Fatal(Fatal::Panic(payload)));
+                }
             }
         }
         self.local.finalise();
@@ -427,4 +473,9 @@ fn run_domain(builder: &Builder, group: &Group, index: u32, report: mpsc::Sender
     let _entered = local.enter();
     local.run();
     local.finalise();
+    if local.shared.has_forked() {
+        // Whoever called `run` is in the parent, and a thread that ends would end the child as a success.
+        eprintln!("vigie: {}: {}", local.shared.domain(), RunError::Forked);
+        process::exit(1);
+    }
 }

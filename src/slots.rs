@@ -64,6 +64,11 @@ impl<T> Slots<T> {
         Some(self.slab.remove(key.index as usize).1)
     }
 
+    #[cfg(not(vigie_loom))]
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.slab.iter().map(|(_, (_, value))| value)
     }

@@ -3,6 +3,7 @@
 use std::{
     any::{Any, type_name},
     task::{Context, Poll},
+    time::Instant,
 };
 
 use crate::{
@@ -60,6 +61,17 @@ pub fn with<E: Events, R>(f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError>
 /// [`EventsError::OutsideRuntime`] on a thread that runs no domain.
 pub fn signal_sender() -> Result<SignalSender, EventsError> {
     Local::with(|local| SignalSender::counted(local.shared.clone())).ok_or(EventsError::OutsideRuntime)
+}
+
+/// Calls `f`, a part of a [`select`](Events::select), whose news has been known since `at`, as when another
+/// thread found it: the tasks that `f` wakes are taken to wait since then, in
+/// [`Metrics::latencies`](crate::Metrics). Without effect in a run that is not
+/// [timed](crate::Builder::timing), and outside of a run.
+pub fn ready_since<R>(at: Instant, f: impl FnOnce() -> R) -> R {
+    let before = Local::with(|local| local.ready_since.replace(Some(at))).flatten();
+    let result = f();
+    Local::with(|local| local.ready_since.set(before));
+    result
 }
 
 /// Polls an operation that may succeed at once, again and again, and charges its success to the

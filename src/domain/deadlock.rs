@@ -86,7 +86,7 @@ impl Local {
             report = self.records();
             self.stuck.set(self.tasks.borrow().next_serial());
         }
-        let answer = Answer { at_rest, count: self.happenings.get(), report };
+        let answer = Answer { at_rest, count: self.shared.counters.happenings(), report };
         match census.answer(self.index() as usize, answer) {
             None => {}
             Some(Verdict::Alive) => self.group.rest.give_up(),

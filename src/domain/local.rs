@@ -2,18 +2,20 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     fmt,
     mem::ManuallyDrop,
     rc::Rc,
     sync::mpsc,
     task::Waker,
+    time::Instant,
 };
 
 use fastrand::Rng;
 
 use crate::{
-    domain::{Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hooks::Hooks, run_queue::RunQueue},
+    domain::{
+        Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hooks::Hooks, rare::Rare, run_queue::RunQueue,
+    },
     domain_local::Values,
     error::TaskError,
     events::{Events, Interrupt, Suspended, Uid},
@@ -33,12 +35,16 @@ thread_local! {
 }
 
 /// How a run is set, the same for each of its domains.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Setting {
     /// Ordinary tasks run between two calls of `select`.
     pub(crate) quanta: u32,
     pub(crate) seed: Option<u64>,
     pub(crate) deadlocks: Deadlocks,
+    /// Is it measured how long slices take, and how long tasks wait for theirs?
+    pub(crate) timing: bool,
+    /// Are slices watched that do not end?
+    pub(crate) stall_watch: bool,
 }
 
 /// A domain, seen by its own thread.
@@ -53,7 +59,7 @@ pub(crate) struct Local {
     /// The task whose slice, or whose end, this is.
     pub(super) current: RefCell<Option<Rc<dyn Task>>>,
     /// Tasks to be cancelled as soon as no task is running.
-    pub(super) doomed: RefCell<VecDeque<Rc<dyn Task>>>,
+    pub(super) doomed: Rare<Rc<dyn Task>>,
     /// The main task, on domain 0.
     pub(super) root: RefCell<Option<Rc<dyn Task>>>,
 
@@ -87,13 +93,13 @@ pub(crate) struct Local {
     /// Have the events failed, so that nothing may wait any longer?
     hopeless: Cell<bool>,
     /// What other threads have asked this domain, since it last looked for news.
-    pub(super) asked_here: RefCell<Vec<Ask>>,
+    pub(super) asked_here: Rare<Ask>,
     /// When a run that is stuck is given up.
     pub(super) deadlocks: Deadlocks,
     /// A task whose waker was last seen outside of the scheduler.
     pub(super) waker_outside: Cell<Option<Key>>,
-    /// Slices, messages and signals so far.
-    pub(super) happenings: Cell<u64>,
+    /// Since when what resumes tasks now has been known, if not only since now.
+    pub(super) ready_since: Cell<Option<Instant>>,
     /// Those that were stuck in the last census have serials below this.
     pub(super) stuck: Cell<u64>,
     /// Has every task of the run finished?
@@ -128,9 +134,9 @@ impl Local {
             group,
             quanta: setting.quanta,
             tasks: RefCell::new(Slots::new()),
-            queue: RefCell::new(RunQueue::new(rng.clone())),
+            queue: RefCell::new(RunQueue::new(rng.clone(), setting.timing)),
             current: RefCell::default(),
-            doomed: RefCell::default(),
+            doomed: Rare::default(),
             root: RefCell::default(),
             hooks: Hooks::default(),
             values: Values::new(),
@@ -147,10 +153,10 @@ impl Local {
             calls: Cell::new(0),
             rng: RefCell::new(rng),
             hopeless: Cell::new(false),
-            asked_here: RefCell::default(),
+            asked_here: Rare::default(),
             deadlocks: setting.deadlocks,
             waker_outside: Cell::new(None),
-            happenings: Cell::new(0),
+            ready_since: Cell::new(None),
             stuck: Cell::new(0),
             over: Cell::new(false),
             main_ended: RefCell::default(),
@@ -249,11 +255,14 @@ impl Local {
     /// Gives a new task its place; `make` gets its key.
     pub(crate) fn insert<T: Task + 'static>(&self, make: impl FnOnce(Key) -> Rc<T>) -> Rc<T> {
         let mut made = None;
-        self.tasks.borrow_mut().insert_with(|key| {
+        let mut tasks = self.tasks.borrow_mut();
+        tasks.insert_with(|key| {
             let task = make(key);
             made = Some(task.clone());
             task
         });
+        self.shared.counters.live.set(tasks.len() as u64);
+        drop(tasks);
         let task = made.expect("made just now");
         task.node().begin();
         task
@@ -268,17 +277,9 @@ impl Local {
         }
         let mut queue = self.queue.borrow_mut();
         if self.signalling.get() {
-            queue.push_signalled(task);
+            queue.push_signalled(task, || self.ready_since.get().unwrap_or_else(Instant::now));
         } else {
             queue.push_ordinary(task);
-        }
-    }
-
-    /// Puts the task whose slice has just ended, and which still lives, behind the others.
-    #[inline]
-    pub(super) fn requeue(&self, task: Rc<dyn Task>) {
-        if !task.node().queued.replace(true) {
-            self.queue.borrow_mut().push_ordinary(task);
         }
     }
 
@@ -304,13 +305,13 @@ impl Local {
     /// Cancels a task or a call: at once if no task is running, else after the current slice.
     pub(crate) fn doom(&self, task: Rc<dyn Task>) {
         if task.node().cancel() {
-            self.doomed.borrow_mut().push_back(task);
+            self.doomed.push(task);
         }
     }
 
     /// A cancellation that had to wait is due at the end of the current slice.
     pub(crate) fn deliver(&self, task: Rc<dyn Task>) {
-        self.doomed.borrow_mut().push_back(task);
+        self.doomed.push(task);
     }
 
     /// Cancels every task of this domain whose serial is below `end`, shielded or not: nothing that it
@@ -336,7 +337,7 @@ impl Local {
     /// Ends what was doomed. No task is running.
     #[inline]
     pub(super) fn reap(&self) {
-        if !self.doomed.borrow().is_empty() {
+        if !self.doomed.is_empty() {
             self.reap_all();
         }
     }
@@ -344,11 +345,9 @@ impl Local {
     #[cold]
     fn reap_all(&self) {
         loop {
-            let Some(task) = self.doomed.borrow_mut().pop_front() else {
-                return;
-            };
+            let Some(task) = self.doomed.pop() else { return };
             // A hook may have doomed it: nothing else says that something has happened.
-            self.count_happening();
+            self.shared.counters.cancellations.count();
             if task.node().is_ending() {
                 // Its future is gone, and with it every section, though one was leaked or given away. What
                 // still keeps it are children whose promises were.
@@ -361,7 +360,7 @@ impl Local {
             let before = self.current.replace(Some(task.clone()));
             // Its destructors may still try to write a last word.
             self.budget.set(BUDGET);
-            let ended = task.cancel();
+            let ended = self.observed(task.node(), || task.cancel());
             self.current.replace(before);
             if let Some(ending) = ended {
                 self.ended(&task, ending);
@@ -423,7 +422,10 @@ impl Subtree for Local {
     }
 
     fn publish(&self, task: &Rc<dyn Task>) {
-        let removed = self.tasks.borrow_mut().remove(task.node().key);
+        let mut tasks = self.tasks.borrow_mut();
+        let removed = tasks.remove(task.node().key);
+        self.shared.counters.live.set(tasks.len() as u64);
+        drop(tasks);
         task.publish();
         drop(removed);
     }
@@ -443,7 +445,9 @@ impl Subtree for Local {
                 }
                 Some(parent)
             }
-            Parent::Caller { domain, link } => {
+            // A forked child that ends its tasks: nobody reads there.
+            Parent::Caller { domain, .. } if self.is_hopeless() && domain.has_forked() => None,
+            Parent::Caller { domain, link, .. } => {
                 // C5.
                 domain.inbox.post(Message::Finished(*link, node.ending()));
                 None

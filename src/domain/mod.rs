@@ -2,13 +2,18 @@
 //!
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
 //! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `deadlock` how a
-//! run notices that it is stuck, and `access` how code inside a task reaches the domain it runs on.
+//! run notices that it is stuck, `fork` that its process has forked, `metrics` what it counts and times,
+//! and `access` how code inside a task reaches the domain it runs on.
 
 pub(crate) mod access;
 mod deadlock;
+mod fork;
+mod histogram;
 mod hooks;
 mod inquiry;
 mod local;
+mod metrics;
+mod rare;
 mod run_queue;
 mod shared;
 mod tick;
@@ -18,13 +23,17 @@ use std::fmt;
 
 pub use self::{
     deadlock::Deadlocks,
+    histogram::Histogram,
     hooks::{Hook, on_tick},
     inquiry::tree,
+    metrics::{LongSlice, Metrics},
     tree::{TaskInfo, TaskState, Tree},
 };
 pub(crate) use self::{
+    fork::UnderWay,
     inquiry::Inquiry,
     local::{Entered, Local, Setting},
+    metrics::Running,
     shared::{Ask, Fatal, Group, Message, Shared},
 };
 use crate::slots::Key;

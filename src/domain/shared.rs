@@ -1,9 +1,12 @@
 //! What other threads see of a domain: its parker, its inbox, and its signals.
 
-use std::{any::Any, fmt, io};
+use std::{any::Any, fmt, io, process};
 
 use crate::{
-    domain::{Domain, Local},
+    domain::{
+        Domain, Local, Setting,
+        metrics::{Counters, EventCounters, Observed},
+    },
     events::Uid,
     protocol::{Inbox, Outsiders, Parker, Ready, Rest},
     slots::Key,
@@ -16,11 +19,17 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     domain: Domain,
+    /// The process in which the run began, by its number.
+    pub(super) process: u32,
     pub(crate) parker: Arc<Parker>,
     pub(crate) inbox: Inbox<Message>,
     pub(crate) signals: Ready<Uid>,
     /// The senders of signals that are not the events' own.
     pub(crate) senders: Outsiders,
+    pub(super) counters: Counters,
+    pub(crate) events: EventCounters,
+    /// If anything of that is asked for.
+    pub(super) observed: Option<Box<Observed>>,
 }
 
 /// The domains of one run.
@@ -33,8 +42,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn new(run: u64, domains: u32) -> Self {
-        let peers: Arc<[_]> = (0..domains).map(|index| Arc::new(Shared::new(run, index))).collect();
+    pub(crate) fn new(run: u64, domains: u32, setting: Setting) -> Self {
+        let peers: Arc<[_]> = (0..domains).map(|index| Arc::new(Shared::new(run, index, setting))).collect();
         Self { rest: Arc::new(Rest::new(peers.len())), peers }
     }
 }
@@ -67,14 +76,18 @@ pub(crate) enum Fatal {
 }
 
 impl Shared {
-    pub(crate) fn new(run: u64, index: u32) -> Self {
+    pub(crate) fn new(run: u64, index: u32, setting: Setting) -> Self {
         let parker = Arc::new(Parker::new());
         Self {
             domain: Domain { run, index },
+            process: process::id(),
             inbox: Inbox::new(parker.clone()),
             signals: Ready::new(parker.clone()),
             parker,
             senders: Outsiders::new(),
+            counters: Counters::default(),
+            events: EventCounters::default(),
+            observed: Observed::new(setting),
         }
     }
 

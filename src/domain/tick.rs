@@ -10,7 +10,8 @@ use std::{
 use crate::{
     domain::{Fatal, Local, Message, local::BUDGET},
     events::{Events, Signals},
-    task::{Task, shielded},
+    task::{Task, discard, shielded},
+    trace,
 };
 
 /// How many signalled tasks run before ordinary ones do again.
@@ -37,6 +38,7 @@ impl Local {
     }
 
     fn tick(&self) {
+        self.count_tick();
         self.take_mail();
         self.hooks.call();
         self.reap();
@@ -71,7 +73,10 @@ impl Local {
     fn run_batch(&self, limit: usize) -> usize {
         let signalled = self.queue.borrow().signalled().min(limit);
         for _ in 0..signalled {
-            let task = self.queue.borrow_mut().pop_signalled();
+            let (task, since) = self.queue.borrow_mut().pop_signalled();
+            if let Some(since) = since {
+                self.time_turn(since);
+            }
             self.run_slice(task);
         }
         signalled
@@ -91,7 +96,7 @@ impl Local {
         self.signalling.set(true);
         self.shared.inbox.drain(MAIL, |message| self.receive(message));
         self.shared.signals.drain(MAIL, |uid| {
-            self.count_happening();
+            self.shared.counters.signals.count();
             shielded(|| self.signal(uid));
         });
         self.signalling.set(false);
@@ -99,7 +104,7 @@ impl Local {
 
     fn receive(&self, message: Message) {
         if !matches!(message, Message::Ask(_)) {
-            self.count_happening();
+            self.shared.counters.messages.count();
         }
         match message {
             Message::Wake(key) => {
@@ -127,7 +132,7 @@ impl Local {
                     self.ended(&link, ending);
                 }
             }
-            Message::Ask(ask) => self.asked_here.borrow_mut().push(ask),
+            Message::Ask(ask) => self.asked_here.push(ask),
             Message::Fatal(fatal) => self.abandon(fatal),
             Message::Stop => self.over.set(true),
         }
@@ -140,12 +145,19 @@ impl Local {
             return self.select_once(false);
         }
         self.asked.set(0);
+        // Whoever could end the sleep is in the other process.
+        if self.ends_by_fork() {
+            return;
+        }
+        self.count_waiting();
         let parker = &self.shared.parker;
         if self.interrupt.borrow().is_some() {
             let rests = self.rest();
             if parker.prepare() {
+                self.parks();
                 self.select_once(true);
                 parker.finish();
+                trace::unpark(self.shared.domain());
             }
             if rests {
                 self.stir();
@@ -162,7 +174,9 @@ impl Local {
             // Not if these failed, and the run is to end.
             if self.is_dry() {
                 let rests = self.rest();
+                self.parks();
                 parker.park(deadline.flatten());
+                trace::unpark(self.shared.domain());
                 if rests {
                     self.stir();
                 }
@@ -172,9 +186,14 @@ impl Local {
         self.read_mail();
     }
 
+    fn parks(&self) {
+        self.shared.counters.parks.count();
+        trace::park(self.shared.domain());
+    }
+
     /// Answers what was asked, after a look for news of every kind.
     fn answer_asks(&self) {
-        if self.asked_here.borrow().is_empty() {
+        if self.asked_here.is_empty() {
             return;
         }
         let asks = self.asked_here.take();
@@ -184,13 +203,9 @@ impl Local {
         }
     }
 
-    pub(super) fn count_happening(&self) {
-        self.happenings.update(|count| count.wrapping_add(1));
-    }
-
     /// Is there nothing to do before there is news?
     pub(super) fn is_dry(&self) -> bool {
-        self.queue.borrow().is_empty() && self.doomed.borrow().is_empty() && !self.over.get()
+        self.queue.borrow().is_empty() && self.doomed.is_empty() && !self.over.get()
     }
 
     fn select_once(&self, block: bool) {
@@ -211,7 +226,7 @@ impl Local {
     #[inline(never)]
     fn signal_all(&self, mut signals: Signals) {
         for uid in signals.drain() {
-            self.count_happening();
+            self.shared.counters.signals.count();
             shielded(|| self.signal(uid));
         }
     }
@@ -247,7 +262,7 @@ impl Local {
     }
 
     /// This domain's events have failed: it uses them no more, and the run ends.
-    fn fail(&self, fatal: Fatal) {
+    pub(super) fn fail(&self, fatal: Fatal) {
         self.lose_hope();
         self.doom_all(u64::MAX);
         self.finalise_into(Some(fatal));
@@ -290,6 +305,8 @@ impl Local {
     fn report(&self, fatal: Fatal) {
         match self.index() {
             0 => self.abandon(fatal),
+            // There is no domain 0 in a forked child; `run_domain` tells.
+            _ if self.shared.has_forked() => discard(fatal),
             _ => self.group.peers[0].inbox.post(Message::Fatal(fatal)),
         }
     }
@@ -319,7 +336,7 @@ impl Local {
             *self.fatal.borrow_mut() = Some(fatal);
         } else {
             // The payload of a panic is anybody's value, and may panic itself.
-            shielded(|| drop(fatal));
+            discard(fatal);
         }
     }
 
@@ -331,7 +348,8 @@ impl Local {
             // What the token stood for may be the events' affair.
             self.unseen.set(true);
         }
-        self.overdue.set(self.unseen.get() || self.queue.borrow().signalled() > 0);
+        let signalled = self.count_waiting();
+        self.overdue.set(self.unseen.get() || signalled > 0);
         // Whoever was doomed takes no further step, though the news that doomed it also woke it.
         self.reap();
         let node = task.node();
@@ -339,17 +357,20 @@ impl Local {
         if node.is_ending() {
             return;
         }
-        self.count_happening();
+        self.shared.counters.slices.count();
         self.budget.set(BUDGET);
         // A destructor may have given way in the name of a task that was cancelled.
         self.yielded.set(false);
         *self.current.borrow_mut() = Some(task.clone());
-        let polled = task.poll();
+        let polled = self.observed(node, || task.poll());
         let left = self.current.take();
         let yielded = self.yielded.take();
         match polled {
             Poll::Ready(ending) => self.ended(&task, ending),
-            Poll::Pending if yielded => self.requeue(task),
+            // Behind the others, unless it was woken meanwhile.
+            Poll::Pending if yielded && !node.queued.replace(true) => {
+                self.queue.borrow_mut().push_ordinary(task);
+            }
             Poll::Pending => {}
         }
         drop(left);

@@ -60,11 +60,11 @@ use std::{any::Any, io, time::Instant};
 
 pub use self::{
     error::EventsError,
-    seat::Seat,
+    seat::{Counted, Seat},
     signal::{ReadyReceiver, ReadySender, SignalSender, Signals, ready_queue},
     syscall::{Suspend, Syscall, Uid},
 };
-pub use crate::domain::access::{can_suspend, charged, signal_sender, syscall, with};
+pub use crate::domain::access::{can_suspend, charged, ready_since, signal_sender, syscall, with};
 
 pub(crate) use self::syscall::Suspended;
 

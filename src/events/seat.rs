@@ -6,7 +6,24 @@ use crate::{
     domain::{Domain, Shared},
     events::SignalSender,
     runtime::SpawnThread,
+    trace,
 };
+
+/// What events [count](Seat::count). The names are those of the system's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Counted {
+    /// Events that another thread has found, before it pushes them.
+    Pushed,
+    /// Of those, the events that the domain has read.
+    Received,
+    /// Events that the domain has found by itself.
+    Harvested,
+    /// Another thread has left the polling to the domain.
+    StoodDown,
+    /// The domain has handed the polling to the other thread.
+    Recalled,
+}
 
 /// A domain's seat: what its events are told when they are made, on the domain's own thread.
 #[derive(Debug, Clone)]
@@ -29,6 +46,46 @@ impl Seat {
     /// that they [expect news](crate::events::Events::expects_news).
     pub fn signal_sender(&self) -> SignalSender {
         SignalSender::new(self.shared.clone())
+    }
+
+    /// Counts what the events have done, for the domain's [`Metrics`](crate::Metrics); on any thread.
+    ///
+    /// ```
+    /// use std::io;
+    /// use vigie::{Builder, Domain, events::{Counted, Events, Seat, Signals, Uid}};
+    ///
+    /// /// Finds an event at every look.
+    /// struct Lucky(Seat);
+    ///
+    /// impl Events for Lucky {
+    ///     fn select(&mut self, _block: bool, _cancelled: &[Uid], _signals: &mut Signals) -> io::Result<()> {
+    ///         self.0.count(Counted::Harvested, 1);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// Builder::new().events(|seat| Ok(Lucky(seat))).run(async {
+    ///     vigie::yield_now().await;
+    ///     let metrics = Domain::current().unwrap().metrics().unwrap();
+    ///     assert!(metrics.harvested >= 1);
+    /// }).unwrap();
+    /// ```
+    pub fn count(&self, what: Counted, count: usize) {
+        self.shared.events.count(what, count as u64);
+        trace::counted(self.domain(), what, count);
+    }
+
+    /// Is it measured how long tasks wait for their turn? See [`Builder::timing`](crate::Builder::timing) and
+    /// [`ready_since`](crate::events::ready_since).
+    pub fn is_timed(&self) -> bool {
+        self.shared.timing().is_some()
+    }
+
+    /// Is this a forked child of the process in which the run began? What the child shares with its parent, the
+    /// descriptor of a poller say, is the parent's: leave it alone there, and do not wait for a thread, since
+    /// none came along. The domain itself asks before it waits, and ends the run. A system call.
+    pub fn has_forked(&self) -> bool {
+        self.shared.has_forked()
     }
 
     /// Starts a thread the way the runtime's own are started (see

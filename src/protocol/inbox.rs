@@ -32,6 +32,12 @@ impl<M> Inbox<M> {
         self.0.pop()
     }
 
+    /// Any thread: how many messages there are, about now.
+    #[cfg(not(vigie_loom))]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The domain: takes the oldest messages, at most `limit` of them.
     pub(crate) fn drain(&self, limit: usize, each: impl FnMut(M)) {
         self.0.drain(limit, each);

@@ -65,6 +65,12 @@ impl<T> Ready<T> {
         self.queue.is_empty()
     }
 
+    /// Any thread: how many items there are, about now.
+    #[cfg(not(vigie_loom))]
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Owner: takes the oldest items, at most `limit` of them.
     pub(crate) fn drain(&self, limit: usize, mut each: impl FnMut(T)) {
         for _ in 0..limit {

@@ -35,6 +35,11 @@ impl<T> Queue<T> {
         if self.is_empty() { None } else { self.0.pop() }
     }
 
+    /// How many there are, about now.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Is nothing there, as far as can be seen? By itself, this look proves nothing.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The default events: sources watched by the system's poller, and timers.
 //!
-//! They stand on the public contract of [`events`](crate::events) alone. Three variants are built of
+//! They stand on the public contract of [`events`] alone. Three variants are built of
 //! the same sources, timers and pollers, and chosen when a run is built:
 //!
 //! | variant | who polls | how a parked domain learns of news |
@@ -20,7 +20,7 @@ mod sources;
 mod timer;
 mod waiters;
 
-use std::{fmt, io, str::FromStr, time::Instant};
+use std::{fmt, io, mem, str::FromStr, time::Instant};
 
 pub use self::poller::Backend;
 #[cfg(unix)]
@@ -40,7 +40,8 @@ use self::{
     timer::Timers,
 };
 use crate::{
-    events::{Events, Interrupt, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue},
+    error::RunError,
+    events::{self, Counted, Events, Interrupt, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue},
     sync::Arc,
 };
 
@@ -119,6 +120,8 @@ enum Mode {
 /// What other threads tell this domain's events.
 #[derive(Debug)]
 enum News {
+    /// From the observer, in a run that is timed: what follows was found then.
+    At(Instant),
     /// From the observer: a source is ready.
     Ready(Token, Readiness),
     /// From wherever a source went: it is watched here no more.
@@ -142,7 +145,7 @@ impl System {
         let (sender, news) = ready_queue(&seat.signal_sender());
         let home = Arc::new(Home { seat: seat.clone(), registrar: Arc::downgrade(&registrar), news: sender });
         let mode = match variant {
-            Variant::Pipe => Mode::Pipe(Pipe::new(poller, &registrar)?),
+            Variant::Pipe => Mode::Pipe(Pipe::new(poller, &registrar, seat)?),
             Variant::Observer => Mode::Observer(Observer::new(poller, seat, home.news.clone(), false)),
             Variant::Always => Mode::Observer(Observer::new(poller, seat, home.news.clone(), true)),
         };
@@ -151,6 +154,9 @@ impl System {
 
     /// Has the poller watch a source, for all it can be ready for, from now on.
     fn register(&mut self, fd: Fd<'_>, assumed: Readiness) -> io::Result<Token> {
+        if self.home.seat.has_forked() {
+            return Err(RunError::Forked.into());
+        }
         if let Mode::Observer(observer) = &mut self.mode {
             observer.start()?;
         }
@@ -208,10 +214,17 @@ impl System {
 
     /// Takes what others have left; whether there may be something to do now.
     fn read_news(&mut self) -> io::Result<bool> {
-        let mut any = false;
+        let (mut any, mut ready, mut since) = (false, 0, None);
         while let Some(news) = self.news.try_recv() {
             match news {
-                News::Ready(token, readiness) => any |= self.sources.apply(token, readiness),
+                News::At(time) => since = Some(time),
+                News::Ready(token, readiness) => {
+                    ready += 1;
+                    any |= match since {
+                        None => self.sources.apply(token, readiness),
+                        Some(time) => events::ready_since(time, || self.sources.apply(token, readiness)),
+                    };
+                }
                 News::Gone(token) => {
                     self.forget(token);
                     // It may have been the last, and the domain be at rest now: to be found before it blocks.
@@ -219,6 +232,9 @@ impl System {
                 }
                 News::Failed(error) => return Err(error),
             }
+        }
+        if ready > 0 {
+            self.home.seat.count(Counted::Received, ready);
         }
         Ok(any)
     }
@@ -265,6 +281,10 @@ impl Events for System {
     }
 
     fn finalise(&mut self) -> io::Result<()> {
+        if self.home.seat.has_forked() {
+            // Never dropped there: `polling` would take its own descriptors out of the parent's poller.
+            mem::forget(self.registrar.clone());
+        }
         match &mut self.mode {
             Mode::Observer(observer) => observer.stop(&*self.registrar),
             Mode::Pipe(_) => Ok(()),
@@ -283,4 +303,14 @@ impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("domain", &self.home.seat.domain()).finish_non_exhaustive()
     }
+}
+
+/// The seat of a domain that nobody runs.
+#[cfg(test)]
+fn test_seat() -> Seat {
+    use crate::{
+        domain::{Setting, Shared},
+        runtime::SpawnThread,
+    };
+    Seat::new(Arc::new(Shared::new(0, 0, Setting::default())), SpawnThread::default())
 }

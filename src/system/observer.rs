@@ -2,7 +2,7 @@
 //! polls. The hand-over itself is `protocol::Watch`, the judgement is in `pace`.
 
 use std::{
-    fmt, io,
+    fmt, io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -15,7 +15,8 @@ use super::{
     sources::Sources,
 };
 use crate::{
-    events::{ReadySender, Seat, SignalSender},
+    error::RunError,
+    events::{Counted, ReadySender, Seat, SignalSender},
     protocol::{Stopped, Watch, Watchman},
     sync::{Arc, AtomicBool, AtomicU32, Ordering},
 };
@@ -92,7 +93,7 @@ impl Observer {
             return Ok(());
         }
         let watch = self.watch.clone();
-        let mut keeper = Keeper::new(self.news.clone(), self.hints.clone(), self.always);
+        let mut keeper = Keeper::new(self.news.clone(), self.hints.clone(), self.seat.clone(), self.always);
         let name = format!("vigie-watch-{}", self.seat.domain().index());
         self.thread = Some(self.seat.spawn_thread(name, move || watch.observe(&mut keeper))?);
         if self.always {
@@ -171,6 +172,10 @@ impl Observer {
         if self.is_polled_for() || !self.is_time_to_look() {
             return Ok(());
         }
+        // What a forked child found would be lost to its parent. Before a domain parks, it asks by itself.
+        if self.seat.has_forked() {
+            return Err(RunError::Forked.into());
+        }
         if self.harvest(sources)? {
             self.vain_looks = 0;
         } else if self.vain_looks < VAIN_LOOKS {
@@ -201,6 +206,9 @@ impl Observer {
         if let Some(polled) = self.watch.harvest(|poller| poller.poll(Some(Duration::ZERO), found)) {
             polled?;
         }
+        if !found.is_empty() {
+            self.seat.count(Counted::Harvested, found.len());
+        }
         let woken = sources.apply_all(found);
         if woken {
             self.harvests = self.harvests.saturating_add(1);
@@ -210,8 +218,9 @@ impl Observer {
 
     fn recall(&mut self) {
         if self.watch.is_free() {
+            self.seat.count(Counted::Recalled, 1);
             // Before the recall, so that the observer judges by it; late, it only misjudges.
-            self.hints.harvests.store(std::mem::take(&mut self.harvests), Ordering::Relaxed);
+            self.hints.harvests.store(mem::take(&mut self.harvests), Ordering::Relaxed);
         }
         self.vain_looks = 0;
         self.watch.recall();
@@ -231,6 +240,11 @@ impl Observer {
 
     /// Ends the thread. Once.
     pub(super) fn stop(&mut self, registrar: &dyn Registrar) -> io::Result<()> {
+        if self.seat.has_forked() {
+            // It goes on, in the parent.
+            mem::forget(self.thread.take());
+            return Ok(());
+        }
         self.watch.stop();
         let Some(thread) = self.thread.take() else {
             return Ok(());
@@ -253,14 +267,15 @@ impl fmt::Debug for Observer {
 struct Keeper {
     news: ReadySender<News>,
     hints: Arc<Hints>,
+    seat: Seat,
     always: bool,
     polled: Polled,
     pace: Pace,
 }
 
 impl Keeper {
-    fn new(news: ReadySender<News>, hints: Arc<Hints>, always: bool) -> Self {
-        Self { news, hints, always, polled: Vec::new(), pace: Pace::new(Instant::now()) }
+    fn new(news: ReadySender<News>, hints: Arc<Hints>, seat: Seat, always: bool) -> Self {
+        Self { news, hints, seat, always, polled: Vec::new(), pace: Pace::new(Instant::now()) }
     }
 }
 
@@ -275,6 +290,12 @@ impl Watchman<Box<dyn Poller>> for Keeper {
         if !self.always {
             self.pace.batch(Instant::now(), self.polled.len());
         }
+        if !self.polled.is_empty() {
+            self.seat.count(Counted::Pushed, self.polled.len());
+            if self.seat.is_timed() {
+                self.news.push_all([News::At(Instant::now())]);
+            }
+        }
         let batch = self.polled.drain(..).map(|(token, readiness)| News::Ready(token, readiness));
         Ok(self.news.push_all(batch))
     }
@@ -284,14 +305,18 @@ impl Watchman<Box<dyn Poller>> for Keeper {
             return false;
         }
         let busy = self.hints.busy.load(Ordering::Relaxed);
-        self.pace.stands_down(busy, self.hints.harvests.load(Ordering::Relaxed))
+        let down = self.pace.stands_down(busy, self.hints.harvests.load(Ordering::Relaxed));
+        if down {
+            self.seat.count(Counted::StoodDown, 1);
+        }
+        down
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::Shared, events::ready_queue, runtime::SpawnThread};
+    use crate::{events::ready_queue, system::test_seat};
 
     struct Panics;
 
@@ -313,9 +338,8 @@ mod tests {
 
     /// An observer that has stood down, or has not yet begun; its poller finds these.
     fn stood_down(script: Vec<Polled>) -> Observer {
-        let domain = Arc::new(Shared::new(0, 0));
-        let (news, _) = ready_queue(&SignalSender::new(domain.clone()));
-        let seat = Seat::new(domain, SpawnThread::default());
+        let seat = test_seat();
+        let (news, _) = ready_queue(&seat.signal_sender());
         let mut observer = Observer::new(Box::new(Scripted(script.into_iter())), seat, news, false);
         observer.start().unwrap();
         observer
@@ -382,13 +406,14 @@ mod tests {
 
     #[test]
     fn a_poller_that_panics_is_one_that_fails() {
-        let domain = Arc::new(Shared::new(0, 0));
-        let (news, told) = ready_queue(&SignalSender::new(domain.clone()));
-        let watch = Watch::<Box<dyn Poller>>::new(Box::new(Panics), domain.parker.clone());
+        let seat = test_seat();
+        let domain = seat.signal_sender().parker();
+        let (news, told) = ready_queue(&seat.signal_sender());
+        let watch = Watch::<Box<dyn Poller>>::new(Box::new(Panics), domain.clone());
         watch.recall();
         // The observer's whole life, on this thread.
-        watch.observe(&mut Keeper::new(news, Arc::default(), false));
-        assert!(domain.parker.take(), "a domain that waits is woken");
+        watch.observe(&mut Keeper::new(news, Arc::default(), seat, false));
+        assert!(domain.take(), "a domain that waits is woken");
         assert!(matches!(told.try_recv(), Some(News::Failed(_))), "and learns why");
         assert!(watch.harvest(|_| ()).is_none(), "nobody polls again");
     }

@@ -11,7 +11,10 @@ use super::{
 };
 #[cfg(unix)]
 use crate::protocol::bell;
-use crate::{events::Interrupt, sync::Arc};
+use crate::{
+    events::{Counted, Interrupt, Seat},
+    sync::Arc,
+};
 
 #[cfg(unix)]
 use super::poller::AsFd;
@@ -24,6 +27,7 @@ const PIPE: Token = Token(usize::MAX - 1);
 
 pub(super) struct Pipe {
     poller: Box<dyn Poller>,
+    seat: Seat,
     /// What it has found, until it is applied.
     found: Vec<(Token, Readiness)>,
     #[cfg(unix)]
@@ -43,7 +47,11 @@ struct Ends {
 
 impl Pipe {
     #[cfg(unix)]
-    pub(super) fn new(poller: Box<dyn Poller>, registrar: &Arc<dyn Registrar>) -> io::Result<Self> {
+    pub(super) fn new(
+        poller: Box<dyn Poller>,
+        registrar: &Arc<dyn Registrar>,
+        seat: Seat,
+    ) -> io::Result<Self> {
         use rustix::{
             io::{FdFlags, fcntl_setfd, ioctl_fionbio},
             pipe::pipe,
@@ -55,12 +63,16 @@ impl Pipe {
             ioctl_fionbio(end, true)?;
         }
         registrar.add(reader.as_fd(), PIPE)?;
-        Ok(Self { poller, found: Vec::new(), ends: Arc::new(Ends { reader, writer }) })
+        Ok(Self { poller, seat, found: Vec::new(), ends: Arc::new(Ends { reader, writer }) })
     }
 
     #[cfg(not(unix))]
-    pub(super) fn new(poller: Box<dyn Poller>, registrar: &Arc<dyn Registrar>) -> io::Result<Self> {
-        Ok(Self { poller, found: Vec::new(), registrar: registrar.clone() })
+    pub(super) fn new(
+        poller: Box<dyn Poller>,
+        registrar: &Arc<dyn Registrar>,
+        seat: Seat,
+    ) -> io::Result<Self> {
+        Ok(Self { poller, seat, found: Vec::new(), registrar: registrar.clone() })
     }
 
     #[cfg(unix)]
@@ -98,6 +110,9 @@ impl Pipe {
     /// Tells the sources what was found; whether it was anything.
     pub(super) fn apply(&mut self, sources: &mut Sources) -> bool {
         let any = self.has_found();
+        if any {
+            self.seat.count(Counted::Harvested, self.found.len());
+        }
         sources.apply_all(&mut self.found);
         any
     }
@@ -131,7 +146,7 @@ mod tests {
     use crate::{
         protocol::{Parker, Ready, tests::rounds},
         sync::{AtomicU64, Ordering},
-        system::Backend,
+        system::{Backend, test_seat},
     };
 
     /// The real pipe and poller: each ring ends a sleep, now one by one, now in bursts.
@@ -141,7 +156,7 @@ mod tests {
         let rounds = rounds();
         for backend in Backend::ALL {
             let (poller, registrar) = poller::open(*backend).unwrap();
-            let mut pipe = Pipe::new(poller, &registrar).unwrap();
+            let mut pipe = Pipe::new(poller, &registrar, test_seat()).unwrap();
             let parker = Arc::new(Parker::new());
             parker.set_interrupt(pipe.interrupt());
             let (mail, read) = (Ready::new(parker.clone()), AtomicU64::new(0));

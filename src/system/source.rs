@@ -226,8 +226,10 @@ impl<T: AsFd> Source<T> {
 impl Registration {
     /// Leaves a domain, from any thread.
     fn leave(self, fd: Fd<'_>) {
+        // In a forked child the poller is the parent's, which goes on watching.
+        let forked = self.home.seat.has_forked();
         // Gone with its run, or closed under us: then it watches nothing any more.
-        if let Some(registrar) = self.home.registrar.upgrade() {
+        if !forked && let Some(registrar) = self.home.registrar.upgrade() {
             let _ = registrar.remove(fd);
         }
         let here = events::with(|system: &mut System| {
@@ -237,7 +239,7 @@ impl Registration {
             }
             here
         });
-        if here != Ok(true) {
+        if here != Ok(true) && !forked {
             self.home.news.send(News::Gone(self.token));
         }
     }

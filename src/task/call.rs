@@ -15,6 +15,7 @@ use crate::{
     protocol,
     slots::Key,
     task::{Ending, Node, Parent, Promise, Task, TaskCell, cell::discard},
+    trace::SpanId,
 };
 
 /// Starts a task on another domain, in parallel with its parent, the current task.
@@ -87,8 +88,11 @@ where
 {
     let started = Local::with(|local| {
         let parent = local.parent()?;
+        if local.shared.has_forked() {
+            return Err(TaskError::Forked);
+        }
         let target = choose(local).ok_or(TaskError::NoDomainAvailable)?;
-        let call = Arc::new(CallCell::new());
+        let (span, call) = (SpanId::of(&parent), Arc::new(CallCell::new()));
         let link = local.insert(|key| {
             let node = Node::new(key, parent, location);
             Rc::new(Link { node, target: target.clone(), call: call.clone() })
@@ -96,7 +100,7 @@ where
         let (caller, link_key, far_end) = (local.shared.clone(), link.node.key, call.clone());
         // C1.
         target.inbox.post(Message::Start(Box::new(move || {
-            far_end.start(Parent::Caller { domain: caller, link: link_key }, location, closure);
+            far_end.start(Parent::Caller { domain: caller, link: link_key, span }, location, closure);
         })));
         Ok(Promise::remote(link, call))
     });
@@ -199,6 +203,10 @@ impl Task for Link {
 
     /// C3. The message follows the one that starts the task, from the same thread: it finds the task.
     fn cancel(&self) -> Option<Ending> {
+        if self.target.has_forked() {
+            // The task is in the other process, and not this one's.
+            return Some(Ending::Cancelled);
+        }
         self.target.inbox.post(Message::Cancel(self.call.clone()));
         None
     }

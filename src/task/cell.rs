@@ -12,10 +12,11 @@ use std::{
 };
 
 use crate::{
-    domain::Local,
+    domain::{Local, TaskId},
     error::{Panic, TaskError},
     slots::Key,
     task::{Ending, Node, Parent, Task, call::CallCell, promise::Promise, waker::TaskWaker},
+    trace::SpanId,
 };
 
 /// Spawns a task on this domain, concurrent with its parent, the current task.
@@ -105,7 +106,8 @@ where
         call: Option<Arc<CallCell<F::Output>>>,
         future: F,
     ) -> Rc<Self> {
-        local.insert(|key: Key| {
+        let span = SpanId::of(&parent);
+        let task = local.insert(|key: Key| {
             let task_waker = TaskWaker::new(local.shared.clone(), key);
             Rc::new(Self {
                 node: Node::new(key, parent, location),
@@ -114,7 +116,10 @@ where
                 call,
                 stage: RefCell::new(Stage::Future(future)),
             })
-        })
+        });
+        // Its subscriber is anybody's code, and may use the domain.
+        task.node.span.open(span, TaskId::new(local.shared.domain(), task.node.key), location);
+        task
     }
 
     /// Drops the future where it is, and notes how the task ended.

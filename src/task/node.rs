@@ -15,6 +15,7 @@ use crate::{
     slots::Key,
     sync::Arc,
     task::{shield::Finalisers, shielded},
+    trace::{SpanId, TaskSpan},
 };
 
 /// A task, or the near end of a call whose task lives on another domain.
@@ -65,7 +66,7 @@ pub(crate) enum Parent {
     /// kept does not keep all ancestors, nor have them dropped one inside the other.
     Task(Weak<dyn Task>),
     /// A task of another domain, through its end of the call.
-    Caller { domain: Arc<Shared>, link: Key },
+    Caller { domain: Arc<Shared>, link: Key, span: SpanId },
 }
 
 impl Parent {
@@ -114,6 +115,7 @@ pub(crate) struct Node {
     pub(crate) parent: Parent,
     /// Where the task was spawned or called.
     pub(crate) location: &'static Location<'static>,
+    pub(crate) span: TaskSpan,
     /// Is it in a run queue?
     pub(crate) queued: Cell<bool>,
     /// Set as soon as its future begins to go.
@@ -145,6 +147,7 @@ impl Node {
             key,
             parent,
             location,
+            span: TaskSpan::default(),
             queued: Cell::new(false),
             ending: Cell::new(None),
             cancelled: Cell::new(false),
@@ -275,6 +278,7 @@ impl Node {
             self.tell_parent(|siblings| siblings.remove(&self.key));
         }
         self.finished.set(true);
+        self.span.close();
         let waiter = self.waiter.take();
         waiter.is_some_and(Waiter::tell)
     }

@@ -16,6 +16,7 @@ mod events;
 mod examples;
 mod fairness;
 mod faults;
+mod fork;
 #[cfg(feature = "blocking")]
 mod fs;
 mod hooks;
@@ -28,6 +29,7 @@ mod io;
 mod lock;
 #[cfg(feature = "blocking")]
 mod lookup;
+mod metrics;
 mod net;
 #[cfg(all(unix, feature = "process"))]
 mod process;
@@ -37,6 +39,7 @@ mod set;
 mod shield;
 #[cfg(all(unix, feature = "signal"))]
 mod signal;
+mod stall;
 #[cfg(feature = "blocking")]
 mod stdio;
 mod stress;
@@ -46,6 +49,8 @@ mod task_local;
 mod tasks;
 mod tidy;
 mod timers;
+#[cfg(feature = "tracing")]
+mod trace;
 mod tree;
 mod wait;
 mod wakers;
