@@ -109,9 +109,8 @@
 //!
 //! A process that forks while a run is under way has none of its threads in the child but the one that
 //! forked. Start a new program there: another run is an error. A child that goes on in a task of the run is told: a
-//! [`call`](call()) fails, sockets that are not yet watched give an error, and when the domain would wait, or has not
-//! waited for a thousand ticks, its tasks are cancelled and the run ends with [`RunError::Forked`]; on a
-//! domain other than 0, whose thread nobody waits for there, the child prints that and exits with 1. What the parent
+//! [`call`](call()) fails, sockets that are not yet watched give an error, and once the slice under way ends, its tasks are
+//! cancelled and the run ends with [`RunError::Forked`]; on a domain other than 0, whose thread nobody waits for there, the child prints that and exits with 1. What the parent
 //! watches stays as it is.
 //!
 //! # Features

@@ -1,10 +1,10 @@
 //! What other threads see of a domain: its parker, its inbox, and its signals.
 
-use std::{any::Any, fmt, io, process};
+use std::{any::Any, fmt, io};
 
 use crate::{
     domain::{
-        Domain, Local, Setting,
+        Domain, Local, Setting, fork,
         metrics::{Counters, EventCounters, Observed},
     },
     events::Uid,
@@ -19,8 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     domain: Domain,
-    /// The process in which the run began, by its number.
-    pub(super) process: u32,
+    /// The process in which the run began, by its generation.
+    pub(super) generation: u32,
     pub(crate) parker: Arc<Parker>,
     pub(crate) inbox: Inbox<Message>,
     pub(crate) signals: Ready<Uid>,
@@ -80,7 +80,7 @@ impl Shared {
         let parker = Arc::new(Parker::new());
         Self {
             domain: Domain { run, index },
-            process: process::id(),
+            generation: fork::generation(),
             inbox: Inbox::new(parker.clone()),
             signals: Ready::new(parker.clone()),
             parker,

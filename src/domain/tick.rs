@@ -38,7 +38,10 @@ impl Local {
     }
 
     fn tick(&self) {
-        self.count_tick();
+        if self.ends_by_fork() {
+            return;
+        }
+        self.shared.counters.ticks.count();
         self.take_mail();
         self.hooks.call();
         self.reap();
@@ -145,10 +148,6 @@ impl Local {
             return self.select_once(false);
         }
         self.asked.set(0);
-        // Whoever could end the sleep is in the other process.
-        if self.ends_by_fork() {
-            return;
-        }
         self.count_waiting();
         let parker = &self.shared.parker;
         if self.interrupt.borrow().is_some() {

@@ -189,6 +189,10 @@ impl System {
     /// What `select` is for. Apart from it, so that a quiet one costs next to nothing.
     #[inline(never)]
     fn look(&mut self, block: bool, signals: &mut Signals) -> io::Result<()> {
+        // What a forked child finds is lost to its parent, and nobody would wake it.
+        if self.home.seat.has_forked() {
+            return Err(RunError::Forked.into());
+        }
         let mut any = self.read_news()?;
         match &mut self.mode {
             Mode::Observer(observer) => {

@@ -15,7 +15,6 @@ use super::{
     sources::Sources,
 };
 use crate::{
-    error::RunError,
     events::{Counted, ReadySender, Seat, SignalSender},
     protocol::{Stopped, Watch, Watchman},
     sync::{Arc, AtomicBool, AtomicU32, Ordering},
@@ -171,10 +170,6 @@ impl Observer {
     pub(super) fn look(&mut self, sources: &mut Sources) -> io::Result<()> {
         if self.is_polled_for() || !self.is_time_to_look() {
             return Ok(());
-        }
-        // What a forked child found would be lost to its parent. Before a domain parks, it asks by itself.
-        if self.seat.has_forked() {
-            return Err(RunError::Forked.into());
         }
         if self.harvest(sources)? {
             self.vain_looks = 0;
