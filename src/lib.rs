@@ -64,18 +64,57 @@
 //! in which nothing can wake any task ends with that tree as its error: see [`Deadlocks`]. One that goes on
 //! after its main task has ended tells why, if [`Builder::shutdown_report`] asks for that.
 //!
-//! # What it does
-//!
-//! Each domain counts its slices, parks, messages and events, and says how many tasks wait:
-//! [`Domain::metrics`]. How long slices take, and how long tasks wait for theirs, is measured where
-//! [`Builder::timing`] asks for it. A slice that does not end is told of by a [`Builder::stall_watch`].
-//!
 //! # Events
 //!
-//! The scheduler waits for nothing by itself: each domain has its [`Events`](events::Events), and the
-//! module [`events`] says how to write your own. The default ones, in `system`, are timers
-//! (`time`) and sockets (`net`), watched by an observer thread beside each domain, or by the
-//! domain itself with a pipe to interrupt it; [`Builder`] chooses.
+//! The scheduler waits for nothing by itself. What a domain waits for is injected: a value that implements
+//! [`Events`](events::Events), made on the domain's thread and called only there, which says at each tick
+//! which tasks to resume. The default ones, in `system`, are timers (`time`), sockets (`net`) and other
+//! descriptors (`io`); signals (`signal`) and processes (`process`) stand on those.
+//!
+//! ## Events of your own
+//!
+//! Yours stand where the default ones stand, with nothing that they have and yours lack. The module
+//! [`events`] begins with a whole implementation, `examples/chat.rs` is the tutorial in four steps, and
+//! [`events::conformance`] puts any implementation to the test.
+//!
+//! A source that is no descriptor needs no events of its own: a thread that blocks in it, and a
+//! [`SignalSender`](events::SignalSender) or a channel, will do beside the default ones.
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use vigie::events;
+//!
+//! /// Waits for what a device says, on whatever events the run has.
+//! async fn next_from(device: mpsc::Receiver<u32>) -> u32 {
+//!     let syscall = events::syscall().unwrap();
+//!     let (uid, domain) = (syscall.uid(), events::signal_sender().unwrap());
+//!     let reader = std::thread::spawn(move || {
+//!         let said = device.recv();
+//!         // Pushed to the domain's queue; the domain is woken if it sleeps.
+//!         domain.send(uid);
+//!         said
+//!     });
+//!     syscall.suspend(|_uid| Ok(())).await.unwrap();
+//!     reader.join().unwrap().unwrap()
+//! }
+//!
+//! let (speaker, device) = mpsc::channel();
+//! speaker.send(7).unwrap();
+//! assert_eq!(vigie::run(next_from(device)).unwrap(), 7);
+//! ```
+//!
+//! # Observer and pipe
+//!
+//! A runtime's domain usually sleeps in the system's poller, and whoever has other news for it, a task on another
+//! domain, has to interrupt that: by a byte in a pipe. Here an **observer thread** beside each domain with
+//! descriptors sleeps in the poller. What it learns it pushes to a lock-free queue, which the domain drains
+//! between tasks, and a domain that sleeps does so on its own parker, from which any thread wakes it alike. So
+//! nothing ever has to interrupt a domain, and one that computes makes no system call to learn that there is
+//! none.
+//!
+//! Where events come quickly the hop from thread to thread would only cost: then the observer stands down, and
+//! the domain polls by itself, until it computes or sleeps again. `Builder::variant` chooses between that, an
+//! observer that never stands down, and the classic pipe.
 //!
 //! # What tasks share
 //!
@@ -102,27 +141,52 @@
 //! [`Builder::seed`] both are as it decides, and the same each time. What is to happen at every tick is a
 //! hook ([`on_tick`]).
 //!
+//! # Shutdown
+//!
+//! [`run`] returns when the main task has finished, and with it every other: nothing has to be shut down, and
+//! nothing is left behind. To end early, cancel: drop what holds the tasks, or leave `main` with an error,
+//! which drops it. What must be done even then is a section that is [`uncancellable`], or a finaliser
+//! ([`protect`]); a limit to it is a `timeout` inside of it. If a run does not end,
+//! [`Builder::shutdown_report`] tells which tasks keep it.
+//!
+//! # What it does
+//!
+//! Each domain counts its slices, parks, messages and events, and says how many tasks wait:
+//! [`Domain::metrics`]. How long slices take, and how long tasks wait for theirs, is measured where
+//! [`Builder::timing`] asks for it. A slice that does not end is told of by a [`Builder::stall_watch`].
+//!
 //! # Outside of a run
 //!
 //! Nothing here panics for being called in the wrong place: [`spawn`] and [`call`] give a promise that
 //! fails, sockets and timers an error.
 //!
-//! A process that forks while a run is under way has none of its threads in the child but the one that
-//! forked. Start a new program there: another run is an error. A child that goes on in a task of the run is told: a
-//! [`call`](call()) fails, sockets that are not yet watched give an error, and once the slice under way ends, its tasks are
-//! cancelled and the run ends with [`RunError::Forked`]; on a domain other than 0, whose thread nobody waits for there, the child prints that and exits with 1. What the parent
-//! watches stays as it is.
+//! # Fork
+//!
+//! A process that forks while a run is under way has none of its threads in the child but the one that forked.
+//! Start a new program there, as `process` does: another run is an error. A child that goes on in a task of the
+//! run is told: a [`call`](call()) fails, sockets that are not yet watched give an error, and once the slice
+//! under way ends, its tasks are cancelled and the run ends with [`RunError::Forked`]; on a domain other than 0,
+//! whose thread nobody waits for there, the child prints that and exits with 1. What the parent watches stays as
+//! it is.
+//!
+//! # Platforms
+//!
+//! Linux is where it is tested and measured. It compiles for macOS with everything, and for Windows without
+//! what is Unix's: `io` but for the standard streams, `signal`, `process`, Unix sockets. There `polling` is the
+//! only back end, always built in. Neither has been run.
 //!
 //! # Features
 //!
 //! | feature | brings |
 //! |---|---|
 //! | `mio` (default), `polling` | a back end of the system's events, and with it `system`, `time`, `net` and `io`; without either a run has the events that it is given |
-//! | `blocking` (default) | [`unblock`], `fs`, the standard streams in `io`; with a back end names in `net` |
+//! | `blocking` (default) | `unblock`, `fs`, the standard streams in `io`; with a back end names in `net` |
 //! | `sync` | `lock` and `channel`, which need no events |
 //! | `signal`, `process` | the modules of these names, with a back end, on Unix |
 //! | `hyper` | the module of that name: HTTP/1 and HTTP/2, by hyper |
 //! | `tracing` | a span of that crate's for each task, named `task`, within its parent's, entered for each slice; events for parks and for the hand-overs between domain and observer; all with the target `vigie`. The subscriber has to be the program's (`set_global_default`): the other domains are other threads |
+//!
+//! Who comes from tokio or from Miou finds what becomes of what in the module `porting`.
 
 #![cfg_attr(vigie_loom, allow(dead_code, unused_imports, reason = "the models use what the library uses"))]
 
@@ -156,6 +220,9 @@ mod task;
 mod task_local;
 #[cfg(not(vigie_loom))]
 mod trace;
+
+#[cfg(all(any(doc, doctest), unix, feature = "system", feature = "sync", feature = "blocking"))]
+pub mod porting;
 
 #[cfg(all(not(vigie_loom), feature = "sync"))]
 pub mod channel;
