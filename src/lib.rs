@@ -209,6 +209,8 @@ mod error;
 #[cfg(not(vigie_loom))]
 pub mod events;
 #[cfg(not(vigie_loom))]
+mod forks;
+#[cfg(not(vigie_loom))]
 mod runtime;
 #[cfg(not(vigie_loom))]
 mod shutdown;

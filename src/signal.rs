@@ -18,6 +18,7 @@
 
 use std::{
     borrow::Borrow,
+    collections::BTreeSet,
     fmt,
     future::{Future, poll_fn},
     io::{self, Read},
@@ -27,10 +28,7 @@ use std::{
 
 use signal_hook::{
     consts::FORBIDDEN,
-    iterator::{
-        backend::{Pending, SignalDelivery},
-        exfiltrator::SignalOnly,
-    },
+    iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
 };
 
 #[doc(no_inline)]
@@ -76,7 +74,7 @@ pub struct Signals {
     source: Source<Arc<UnixStream>>,
     delivery: SignalDelivery<Arc<UnixStream>, SignalOnly>,
     /// Those that had come when the bytes were last read.
-    pending: Pending<SignalOnly>,
+    come: BTreeSet<i32>,
 }
 
 impl Signals {
@@ -93,7 +91,7 @@ impl Signals {
         reader.set_nonblocking(true)?;
         let reader = Arc::new(reader);
         let none: [i32; 0] = [];
-        let mut delivery = SignalDelivery::with_pipe(reader.clone(), writer, SignalOnly, none)?;
+        let delivery = SignalDelivery::with_pipe(reader.clone(), writer, SignalOnly, none)?;
         let handle = delivery.handle();
         for signal in signals {
             let signal = *signal.borrow();
@@ -103,8 +101,7 @@ impl Signals {
             }
             handle.add_signal(signal)?;
         }
-        let pending = delivery.pending();
-        Ok(Self { source: Source::new(reader), delivery, pending })
+        Ok(Self { source: Source::new(reader), delivery, come: BTreeSet::new() })
     }
 
     /// Waits for the next signal; its number. Of several that have come, the lowest is first.
@@ -127,14 +124,14 @@ impl Signals {
         // Charged here too: of one that is sent in a loop there is always another.
         events::charged(cx, |cx| {
             loop {
-                if let Some(signal) = self.pending.next() {
+                if let Some(signal) = self.come.pop_first() {
                     return Poll::Ready(Ok(signal));
                 }
                 let read = |reader: &Arc<UnixStream>| (&**reader).read(&mut [0]);
                 ready!(self.source.poll_io(cx, Direction::Read, read, |_| false))?;
                 // Reads the other bytes first, and then looks which signals have come: a byte is put
                 // after its signal was noted.
-                self.pending = self.delivery.pending();
+                self.come.extend(self.delivery.pending());
             }
         })
     }

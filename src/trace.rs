@@ -14,7 +14,7 @@ mod on {
     use crate::{
         domain::{Domain, TaskId},
         events::Counted,
-        task::Parent,
+        task::{Parent, shielded},
     };
 
     /// Names the span that a task's is to be within, on any domain; none if that is not recorded.
@@ -38,18 +38,20 @@ mod on {
     #[derive(Debug)]
     pub(crate) struct TaskSpan(RefCell<Span>);
 
-    impl Default for TaskSpan {
-        fn default() -> Self {
+    impl TaskSpan {
+        pub(crate) fn new() -> Self {
             Self(RefCell::new(Span::none()))
         }
-    }
 
-    impl TaskSpan {
         /// The task has begun; the near end of a call never does.
         pub(crate) fn open(&self, parent: SpanId, task: TaskId, location: &'static Location<'static>) {
             let (id, domain) = (task.key().serial, task.domain().index());
-            let span = span!(target: "vigie", parent: parent.0, Level::DEBUG, "task", id, domain, %location);
-            self.0.replace(span);
+            // A subscriber is anybody's code. If it panics, nothing is recorded of the task.
+            shielded(|| {
+                let span =
+                    span!(target: "vigie", parent: parent.0, Level::DEBUG, "task", id, domain, %location);
+                self.0.replace(span);
+            });
         }
 
         fn id(&self) -> SpanId {
@@ -65,22 +67,22 @@ mod on {
         /// The task has finished.
         pub(crate) fn close(&self) {
             let span = self.0.replace(Span::none());
-            drop(span);
+            shielded(|| drop(span));
         }
     }
 
     pub(crate) fn park(domain: Domain) {
-        event!(target: "vigie", parent: None, Level::TRACE, domain = domain.index(), "park");
+        shielded(|| event!(target: "vigie", parent: None, Level::TRACE, domain = domain.index(), "park"));
     }
 
     pub(crate) fn unpark(domain: Domain) {
-        event!(target: "vigie", parent: None, Level::TRACE, domain = domain.index(), "unpark");
+        shielded(|| event!(target: "vigie", parent: None, Level::TRACE, domain = domain.index(), "unpark"));
     }
 
     /// What the events of a domain count, on whichever thread it is that does.
     pub(crate) fn counted(domain: Domain, what: Counted, count: usize) {
         let domain = domain.index();
-        match what {
+        shielded(|| match what {
             Counted::Pushed => event!(target: "vigie", parent: None, Level::TRACE, { domain, count }, "push"),
             Counted::Received => {
                 event!(target: "vigie", parent: None, Level::TRACE, { domain, count }, "receive");
@@ -92,7 +94,7 @@ mod on {
                 event!(target: "vigie", parent: None, Level::TRACE, { domain }, "stand down");
             }
             Counted::Recalled => event!(target: "vigie", parent: None, Level::TRACE, { domain }, "recall"),
-        }
+        });
     }
 }
 
@@ -119,10 +121,15 @@ mod off {
         }
     }
 
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(crate) struct TaskSpan;
 
     impl TaskSpan {
+        #[inline(always)]
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
         pub(crate) fn open(&self, _parent: SpanId, _task: TaskId, _location: &'static Location<'static>) {}
 
         #[inline(always)]

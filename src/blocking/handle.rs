@@ -48,7 +48,7 @@ impl<T> Handle<T> {
     }
 
     /// Waits until nothing is under way any more. What nobody had waited for is kept where it counts.
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.busy {
             None => {}
             Some(Busy::Read(job)) => {
@@ -176,7 +176,11 @@ impl<T: Seek + Clone + Send + 'static> Handle<T> {
         // No more than a chunk.
         match self.unread() as i64 {
             0 => Poll::Ready(Ok(())),
-            unread => self.poll_reposition(cx, SeekFrom::Current(-unread)).map_ok(drop),
+            unread => match ready!(self.poll_reposition(cx, SeekFrom::Current(-unread))) {
+                // It has no position: what was read waits for who reads.
+                Err(error) if error.kind() == io::ErrorKind::NotSeekable => Poll::Ready(Ok(())),
+                sought => Poll::Ready(sought.map(drop)),
+            },
         }
     }
 

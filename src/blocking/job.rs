@@ -54,16 +54,22 @@ impl<T: Send + 'static> Job<T> {
 
     /// The result, once.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<thread::Result<T>> {
-        let mut state = self.0.lock();
-        match mem::replace(&mut state.stage, Stage::Gone) {
-            Stage::Ended(result) => return Poll::Ready(result),
-            stage => state.stage = stage,
-        }
-        let waiter = Waiter { waker: cx.waker().clone(), _expected: signal_sender().ok() };
-        let before = state.waiter.replace(waiter);
         // Out of the lock: a waker is anybody's code.
+        let waiter = Waiter { waker: cx.waker().clone(), _expected: signal_sender().ok() };
+        let mut state = self.0.lock();
+        let unused = match mem::replace(&mut state.stage, Stage::Gone) {
+            Stage::Ended(result) => {
+                drop(state);
+                drop(waiter);
+                return Poll::Ready(result);
+            }
+            stage => {
+                state.stage = stage;
+                state.waiter.replace(waiter)
+            }
+        };
         drop(state);
-        drop(before);
+        drop(unused);
         Poll::Pending
     }
 

@@ -12,7 +12,9 @@
 //! [`run`](crate::run) does not return, before the closure has ended. It waits as a child of that task, as a
 //! finaliser of [`protect`](crate::protect) does, which [`tree()`](crate::tree()) and
 //! [`Builder::shutdown_report`](crate::Builder::shutdown_report) name by the place that called [`unblock`]. So
-//! a closure should end before long by itself, or look at a flag that the task's destructors set.
+//! a closure should end before long by itself, or look at a flag that the task's destructors set. What a task
+//! waits for in this way, and its finalisers, it waits for one after the other: a closure that does not end
+//! holds up those that were dropped after it.
 //!
 //! There are the two exceptions of finalisers: if the domain's events fail, or if the future is dropped
 //! outside of any task, a closure under way is left behind.
@@ -22,7 +24,8 @@
 //! There is one for the whole process. It has a thread for each closure under way, 500 at most, or as many as
 //! the environment variable `BLOCKING_MAX_THREADS` says when the first closure comes (1 to 10000). Closures
 //! beyond that wait for their turn, first in, first out: those that wait for each other may wait for ever. A
-//! thread that has had nothing to do for ten seconds ends. Threads of the pool keep neither a run nor the
+//! thread that has had nothing to do for ten seconds ends. It inherits what threads inherit, as the processors
+//! that it may run on, from the domain that needed it first. Threads of the pool keep neither a run nor the
 //! process from ending.
 //!
 //! Where no further thread can be started, closures wait for the threads that there are, and where there is

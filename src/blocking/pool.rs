@@ -1,4 +1,7 @@
 //! The pool: as many threads as there are closures under way, up to a limit.
+//!
+//! Not the crate `blocking`: where no thread can be started that one tries again for ever, on the thread of the
+//! domain that asks.
 
 use std::{
     collections::VecDeque,
@@ -7,7 +10,8 @@ use std::{
 };
 
 use crate::{
-    sync::{Mutex, OnceLock, Sleeper},
+    forks,
+    sync::{Mutex, Sleeper},
     task::shielded,
 };
 
@@ -37,8 +41,24 @@ struct State {
 
 /// Has a thread run the task, after those before it.
 pub(super) fn run(task: Task) {
-    static POOL: OnceLock<Pool> = OnceLock::new();
-    POOL.get_or_init(|| Pool::new(limit(env::var(LIMITS).ok()), PATIENCE)).push(task);
+    pool().push(task);
+}
+
+/// The pool of this process. None of its parent's threads came along with a forked child, which has a pool of
+/// its own, and leaves the other alone.
+fn pool() -> &'static Pool {
+    static POOL: Mutex<Option<(u32, &Pool)>> = Mutex::new(None);
+    // Where that fails, a child that was forked outside of a run is taken for its parent.
+    let _ = forks::watch();
+    let mut there = POOL.lock();
+    match *there {
+        Some((generation, pool)) if generation == forks::generation() => pool,
+        _ => {
+            let pool = Box::leak(Box::new(Pool::new(limit(env::var(LIMITS).ok()), PATIENCE)));
+            *there = Some((forks::generation(), pool));
+            pool
+        }
+    }
 }
 
 fn limit(told: Option<String>) -> usize {

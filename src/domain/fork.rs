@@ -1,46 +1,16 @@
 //! Forks: noticing that this process is a child of the one in which the run began.
 //!
 //! Of all threads only the one that forked is there: no other domain runs, nobody polls, and what the
-//! system keeps for the run is the parent's still. So the run ends there, as soon as it would wait. The C
-//! library tells the child that it is one, so that to ask costs a load. Of a child that was made past that
-//! library, by a bare system call, nothing is known.
+//! system keeps for the run is the parent's still. So the run ends there.
 
 use std::io;
 
 use crate::{
     domain::{Fatal, Local, Shared},
     error::RunError,
-    sync::{AtomicU32, AtomicU64, Ordering},
+    forks::{generation, watch},
+    sync::{AtomicU64, Ordering},
 };
-
-/// How many forks lie between this process and the one in which the first run began. Relaxed: it changes
-/// where there is one thread only.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
-
-/// The generation of this process.
-pub(super) fn generation() -> u32 {
-    GENERATION.load(Ordering::Relaxed)
-}
-
-/// Has forks counted from now on.
-#[cfg(all(unix, not(miri)))]
-fn watch() -> io::Result<()> {
-    static WATCHED: crate::sync::OnceLock<i32> = crate::sync::OnceLock::new();
-
-    extern "C" fn in_child() {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
-    }
-
-    // SAFETY: the function may be called in a child at any moment: it does nothing but count, in a static.
-    let failed = *WATCHED.get_or_init(|| unsafe { libc::pthread_atfork(None, None, Some(in_child)) });
-    if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
-}
-
-/// Nothing forks there.
-#[cfg(not(all(unix, not(miri))))]
-fn watch() -> io::Result<()> {
-    Ok(())
-}
 
 /// How many runs of this process are under way, and the generation of that in the upper half. A child
 /// inherits both.

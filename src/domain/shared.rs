@@ -4,10 +4,11 @@ use std::{any::Any, fmt, io};
 
 use crate::{
     domain::{
-        Domain, Local, Setting, fork,
+        Domain, Local, Setting,
         metrics::{Counters, EventCounters, Observed},
     },
     events::Uid,
+    forks,
     protocol::{Inbox, Outsiders, Parker, Ready, Rest},
     slots::Key,
     sync::Arc,
@@ -80,7 +81,7 @@ impl Shared {
         let parker = Arc::new(Parker::new());
         Self {
             domain: Domain { run, index },
-            generation: fork::generation(),
+            generation: forks::generation(),
             inbox: Inbox::new(parker.clone()),
             signals: Ready::new(parker.clone()),
             parker,

@@ -147,25 +147,34 @@ impl Local {
         if !self.is_dry() {
             return self.select_once(false);
         }
+        // A hook, or a destructor, may have forked since the tick began: nobody would end the sleep.
+        if self.ends_by_fork() {
+            return;
+        }
         self.asked.set(0);
         self.count_waiting();
         let parker = &self.shared.parker;
         if self.interrupt.borrow().is_some() {
-            let rests = self.rest();
-            if parker.prepare() {
-                self.parks();
-                self.select_once(true);
-                parker.finish();
-                trace::unpark(self.shared.domain());
-            }
-            if rests {
-                self.stir();
+            // Told before it is certain: who hears of it may have a task woken.
+            trace::park(self.shared.domain());
+            if self.is_dry() {
+                let rests = self.rest();
+                if parker.prepare() {
+                    self.shared.counters.parks.count();
+                    self.select_once(true);
+                    parker.finish();
+                }
+                if rests {
+                    self.stir();
+                }
             }
         } else {
             self.select_once(true);
             if !self.is_dry() {
                 return;
             }
+            // Told before it is certain: who hears of it may have a task woken.
+            trace::park(self.shared.domain());
             let deadline = self.ask_events(|events| {
                 events.before_park();
                 events.deadline()
@@ -173,21 +182,16 @@ impl Local {
             // Not if these failed, and the run is to end.
             if self.is_dry() {
                 let rests = self.rest();
-                self.parks();
+                self.shared.counters.parks.count();
                 parker.park(deadline.flatten());
-                trace::unpark(self.shared.domain());
                 if rests {
                     self.stir();
                 }
             }
         }
+        trace::unpark(self.shared.domain());
         // `prepare`, `finish` and `park` took the token.
         self.read_mail();
-    }
-
-    fn parks(&self) {
-        self.shared.counters.parks.count();
-        trace::park(self.shared.domain());
     }
 
     /// Answers what was asked, after a look for news of every kind.
@@ -342,6 +346,10 @@ impl Local {
     /// Runs one task until it gives way.
     fn run_slice(&self, task: Option<Rc<dyn Task>>) {
         let Some(task) = task else { return };
+        // The slice before this one may have forked: what is left of the run is to end, and takes no step more.
+        if self.shared.has_forked() {
+            return;
+        }
         // A cancellation from another domain waits for the slice before this one, and for no more.
         if self.take_mail() {
             // What the token stood for may be the events' affair.

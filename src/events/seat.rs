@@ -83,7 +83,8 @@ impl Seat {
 
     /// Is this a forked child of the process in which the run began? What the child shares with its parent, the
     /// descriptor of a poller say, is the parent's: leave it alone there, and do not wait for a thread, since
-    /// none came along. The domain itself asks before it waits, and ends the run. A system call.
+    /// none came along. The domain itself asks between slices and before it waits, and ends the run. Of a child that was
+    /// forked past the C library, by a bare system call, nothing is known.
     pub fn has_forked(&self) -> bool {
         self.shared.has_forked()
     }

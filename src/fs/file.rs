@@ -28,8 +28,9 @@ use crate::blocking::{Handle, Unblocked};
 /// is done. So a write is only certain once one of `flush`, `close`, [`sync_all`](Self::sync_all) and
 /// [`sync_data`](Self::sync_data) has returned, and only that, or a later write, gives its error. What was
 /// accepted is written even if the file is dropped at once, or its task cancelled: the task has finished,
-/// and [`run`](crate::run) returns, only after that. But nobody hears of its error then. `close` leaves the
-/// file open until it is dropped.
+/// and [`run`](crate::run) returns, only after that. But nobody hears of its error then. Outside of a task
+/// nobody waits either, and the end of the process may come first. `close` leaves the file open until it is
+/// dropped.
 ///
 /// # Cancellation
 ///
@@ -112,7 +113,8 @@ impl File {
     /// there is no descriptor left for a second handle.
     pub async fn into_std(mut self) -> io::Result<fs::File> {
         poll_fn(|cx| {
-            // Nothing that could be done about it: a pipe has no position.
+            ready!(self.0.poll_idle(cx));
+            // Nothing that could be done about it.
             let _ = ready!(self.0.poll_rewind(cx));
             self.0.poll_flush(cx)
         })

@@ -58,8 +58,8 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// [`Unsupported`](io::ErrorKind::Unsupported) for what the system does not watch, because it is always
-    /// ready: on Linux a regular file or a directory; [`AlreadyExists`](io::ErrorKind::AlreadyExists) if this domain already
-    /// watches the same descriptor; that of a domain without the system's events, as outside of a run; and
+    /// ready: on Linux a regular file or a directory; [`AlreadyExists`](io::ErrorKind::AlreadyExists) if this
+    /// domain already watches the same descriptor (macOS does not notice, and the first goes deaf); that of a domain without the system's events, as outside of a run; and
     /// the system's, if it has no room for one more. `io` is dropped with each of them:
     /// [`try_new`](Self::try_new) gives it back.
     ///
@@ -156,7 +156,7 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// Those of `operate`, and those of [`ready`](Self::ready).
     pub async fn read_with<R>(&self, mut operate: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        poll_fn(|cx| self.poll_with(cx, Interest::READABLE, &mut operate)).await
+        poll_fn(|cx| self.poll_read_with(cx, &mut operate)).await
     }
 
     /// As [`read_with`](Self::read_with), whenever it is ready to be written to.
@@ -165,16 +165,37 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// Those of [`read_with`](Self::read_with).
     pub async fn write_with<R>(&self, mut operate: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        poll_fn(|cx| self.poll_with(cx, Interest::WRITABLE, &mut operate)).await
+        poll_fn(|cx| self.poll_write_with(cx, &mut operate)).await
     }
 
-    /// The poll form of [`read_with`](Self::read_with) and [`write_with`](Self::write_with), for any
-    /// interest.
+    /// The poll form of [`read_with`](Self::read_with).
     ///
     /// # Errors
     ///
     /// Those of [`read_with`](Self::read_with).
-    pub fn poll_with<R>(
+    pub fn poll_read_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        operate: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(cx, Interest::READABLE, operate)
+    }
+
+    /// The poll form of [`write_with`](Self::write_with).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write_with`](Self::write_with).
+    pub fn poll_write_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        operate: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(cx, Interest::WRITABLE, operate)
+    }
+
+    /// For one direction: an operation that would block says nothing of the other.
+    fn poll_with<R>(
         &self,
         cx: &mut Context<'_>,
         interest: Interest,
@@ -238,7 +259,9 @@ impl<'a, T: AsFd> ReadyGuard<'a, T> {
     }
 
     /// Tries an operation; an interrupted one is tried again. `None` if it would have blocked, which
-    /// [clears](Self::clear_ready) the readiness: then it is to be waited for again.
+    /// [clears](Self::clear_ready) all that was waited for: then it is to be waited for again. So where more
+    /// than one direction was, and only one of them is tried, [`clear`](Self::clear) that one by hand: nobody
+    /// tells again of the other.
     pub fn try_io<R>(&mut self, mut operate: impl FnMut(&T) -> io::Result<R>) -> Option<io::Result<R>> {
         loop {
             match operate(self.get_ref()) {
@@ -301,7 +324,7 @@ where
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll_with(cx, Interest::READABLE, |mut io| io.read(buf))
+        self.poll_read_with(cx, |mut io| io.read(buf))
     }
 }
 
@@ -314,13 +337,13 @@ where
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll_with(cx, Interest::WRITABLE, |mut io| io.write(buf))
+        self.poll_write_with(cx, |mut io| io.write(buf))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut io = self.get_ref();
         match io.flush() {
-            Err(error) if is_passing(&error) => self.poll_with(cx, Interest::WRITABLE, |mut io| io.flush()),
+            Err(error) if is_passing(&error) => self.poll_write_with(cx, |mut io| io.flush()),
             flushed => Poll::Ready(flushed),
         }
     }

@@ -44,8 +44,8 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 
 /// The end of a pipe that is read, through [`AsyncRead`].
 ///
-/// Also for what is like a pipe: a named one (opened with `O_NONBLOCK`, or opening waits for the other end),
-/// a terminal, a standard stream of a child process, by way of [`std::io::PipeReader`], which is made of any
+/// Also for what is like a pipe: a named one (opened with `O_NONBLOCK`, or opening waits for the other end; and
+/// for writing as well, or it reads the end before somebody writes to it), a terminal, a standard stream of a child process, by way of [`std::io::PipeReader`], which is made of any
 /// descriptor. Reading is cancellation-safe. It belongs to no domain: `Send`, not `Sync`, as a socket.
 pub struct PipeReader {
     source: Source<io::PipeReader>,
@@ -73,8 +73,8 @@ impl PipeReader {
         Ok(Self { source: Source::new(reader) })
     }
 
-    /// Gives the reader to the standard library, and makes it blocking, as that expects. No domain watches it
-    /// any more.
+    /// Gives the reader to the standard library, and makes it blocking, as that expects: with all its other
+    /// handles, which would have their domains wait. No domain watches it any more.
     ///
     /// # Errors
     ///
@@ -108,8 +108,8 @@ impl PipeWriter {
         Ok(Self { source: Some(Source::new(writer)) })
     }
 
-    /// Gives the writer to the standard library, and makes it blocking, as that expects. No domain watches it
-    /// any more.
+    /// Gives the writer to the standard library, and makes it blocking, as that expects: with all its other
+    /// handles, which would have their domains wait. No domain watches it any more.
     ///
     /// # Errors
     ///

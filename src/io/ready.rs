@@ -19,8 +19,8 @@ impl Interest {
     pub const READABLE: Self = Self(Readiness::READ);
     /// There is room to write, or writing fails at once.
     pub const WRITABLE: Self = Self(Readiness::WRITE);
-    /// There is urgent data, or what else the system calls a priority event (`POLLPRI`). Reported on Linux
-    /// only; elsewhere a wait for it alone does not end.
+    /// There is urgent data, or what else the system calls a priority event (`POLLPRI`), which is reported on
+    /// Linux only; or there will never be: a direction is closed, as [`Ready`] tells.
     pub const PRIORITY: Self = Self(Readiness::URGENT);
 
     /// Does it contain [`READABLE`](Self::READABLE)?

@@ -68,10 +68,16 @@ struct Input(Weak<()>);
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut input = io::stdin().lock();
-        // Waits, and takes nothing.
-        input.fill_buf()?;
+        // Waits, and takes nothing; but it does take the end, which a terminal tells once.
+        let come = input.fill_buf()?;
+        if self.0.strong_count() == 0 {
+            return Ok(0);
+        }
         // Who goes at this very moment loses what is read, as what it had read before.
-        if self.0.strong_count() == 0 { Ok(0) } else { input.read(buf) }
+        let count = come.len().min(buf.len());
+        buf[..count].copy_from_slice(&come[..count]);
+        input.consume(count);
+        Ok(count)
     }
 }
 
@@ -97,12 +103,13 @@ impl fmt::Debug for Stdin {
 ///
 /// Writing goes through [`AsyncWrite`]. A write gives a copy of its bytes, at most 256 KiB, to the pool and
 /// returns; there they go out at once, behind what [`print!`] has left in the buffer, with nothing of others
-/// in between. The next write waits until that is done, and so does `flush`; either gives its error. `close`
-/// flushes, and closes nothing.
+/// in between. The next write waits until that is done, and so does `flush`; either gives its error. What
+/// [`print!`] leaves in the buffer, `flush` leaves there too. `close` flushes, and closes nothing.
 ///
 /// A write that did not return has taken nothing. What was accepted goes out even if the handle is dropped
 /// at once: the task that drops it has finished only after that, as in [`blocking`](crate::blocking), named
-/// by the place that called [`stdout()`]. If nobody reads the other end of a pipe, that is never.
+/// by the place that called [`stdout()`]. If nobody reads the other end of a pipe, that is never. Outside of a
+/// task nobody waits, and the end of the process may come first: flush there.
 ///
 /// ```
 /// use futures_lite::AsyncWriteExt;

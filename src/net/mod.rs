@@ -29,8 +29,8 @@
 //!
 //! # Names
 //!
-//! Looking up a name blocks the thread. With the feature `blocking`, `lookup_host` and
-//! [`TcpStream::connect`] have that done by another one; whatever else takes addresses ([`ToAddrs`]), takes
+//! Looking up a name blocks the thread. With the feature `blocking`, `lookup_host`, [`TcpStream::connect`]
+//! and [`UdpSocket::connect`] have that done by another one; whatever else takes addresses ([`ToAddrs`]), takes
 //! literal ones only.
 //!
 //! ```

@@ -59,7 +59,7 @@ buffer_sizes!(UnixStream, UnixDatagram);
 macro_rules! time_to_live {
     ($($socket:ident),*) => {$(
         impl $socket {
-            /// The time to live of the packets, as `IP_TTL` has it.
+            /// The time to live of the packets of IPv4, as `IP_TTL` has it.
             ///
             /// # Errors
             ///
@@ -68,7 +68,7 @@ macro_rules! time_to_live {
                 SockRef::from(self).ttl_v4()
             }
 
-            /// Sets the time to live of the packets.
+            /// Sets the time to live of the packets of IPv4.
             ///
             /// # Errors
             ///

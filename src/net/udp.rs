@@ -7,7 +7,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{ToAddrs, first::first, handle::handle};
+use super::{
+    ToAddrs, addrs,
+    first::{first, first_of},
+    handle::handle,
+};
 use crate::system::{Direction, Source};
 
 /// A UDP socket.
@@ -79,12 +83,13 @@ impl UdpSocket {
     }
 
     /// Has [`send`](Self::send) send to the first of these addresses that the system agrees to, and nobody
-    /// else's datagrams be received. Nothing is sent. It may be connected again, to another address.
+    /// else's datagrams be received. Nothing is sent. It may be connected again, to another address. Only a name
+    /// is waited for, with the feature `blocking`.
     ///
     /// # Errors
     ///
-    /// The system's error for the last of the addresses, or
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]).
+    /// The system's error for the last of the addresses;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]); that of a lookup.
     ///
     /// ```
     /// use vigie::net::UdpSocket;
@@ -101,7 +106,7 @@ impl UdpSocket {
     /// # }
     /// ```
     pub async fn connect(&self, addrs: impl ToAddrs) -> io::Result<()> {
-        first(&addrs, |addr| self.source.get().connect(addr))
+        first_of(addrs::look_up(addrs.host()?).await?, |addr| self.source.get().connect(addr))
     }
 
     /// Its address.

@@ -219,7 +219,9 @@ impl Command {
         &self.std
     }
 
-    /// For what the standard library has and this type has not, as its `pre_exec`.
+    /// For what the standard library has and this type has not, as its `pre_exec`. Streams that are chosen
+    /// there are not known of here: [`status`](Self::status), [`output`](Self::output) and their like set
+    /// them anew, for good.
     pub fn as_std_mut(&mut self) -> &mut process::Command {
         &mut self.std
     }

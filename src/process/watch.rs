@@ -88,8 +88,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         let Some(mut child) = self.child.take().filter(|_| self.ended.is_none()) else { return };
         if self.kill_on_drop {
-            // One that cannot be killed, having become another user's, is waited for all the same.
-            let _ = child.kill();
+            // Only while it is known to be this process's: reaped by another part of it, or left in the parent by
+            // a fork, its number may be another's. One that cannot be killed, having become another user's, is
+            // waited for all the same.
+            if let Ok(None) = child.try_wait() {
+                let _ = child.kill();
+            }
         }
         orphans::adopt(child);
     }

@@ -108,6 +108,8 @@ pub(crate) struct System {
     pub(crate) timers: Timers,
     registrar: Arc<dyn Registrar>,
     news: ReadyReceiver<News>,
+    /// When the observer found what the domain reads now, in a timed run.
+    since: Option<Instant>,
     home: Arc<Home>,
     mode: Mode,
 }
@@ -149,7 +151,15 @@ impl System {
             Variant::Observer => Mode::Observer(Observer::new(poller, seat, home.news.clone(), false)),
             Variant::Always => Mode::Observer(Observer::new(poller, seat, home.news.clone(), true)),
         };
-        Ok(Self { sources: Sources::new(), timers: Timers::default(), registrar, news, home, mode })
+        Ok(Self {
+            sources: Sources::new(),
+            timers: Timers::default(),
+            registrar,
+            news,
+            since: None,
+            home,
+            mode,
+        })
     }
 
     /// Has the poller watch a source, for all it can be ready for, from now on.
@@ -218,13 +228,14 @@ impl System {
 
     /// Takes what others have left; whether there may be something to do now.
     fn read_news(&mut self) -> io::Result<bool> {
-        let (mut any, mut ready, mut since) = (false, 0, None);
+        let (mut any, mut ready) = (false, 0);
         while let Some(news) = self.news.try_recv() {
             match news {
-                News::At(time) => since = Some(time),
+                // A batch may be read in two goes.
+                News::At(time) => self.since = Some(time),
                 News::Ready(token, readiness) => {
                     ready += 1;
-                    any |= match since {
+                    any |= match self.since {
                         None => self.sources.apply(token, readiness),
                         Some(time) => events::ready_since(time, || self.sources.apply(token, readiness)),
                     };
@@ -273,6 +284,10 @@ impl Events for System {
     }
 
     fn busy(&mut self) -> bool {
+        // A forked child must not poll: what it found would be lost to its parent.
+        if self.home.seat.has_forked() {
+            return true;
+        }
         let found = match &mut self.mode {
             Mode::Observer(observer) => observer.busy(),
             // An error shows again in the `select` that follows.

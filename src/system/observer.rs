@@ -94,7 +94,10 @@ impl Observer {
         let watch = self.watch.clone();
         let mut keeper = Keeper::new(self.news.clone(), self.hints.clone(), self.seat.clone(), self.always);
         let name = format!("vigie-watch-{}", self.seat.domain().index());
-        self.thread = Some(self.seat.spawn_thread(name, move || watch.observe(&mut keeper))?);
+        let thread = self.seat.spawn_thread(name, move || watch.observe(&mut keeper));
+        // Not of the system's kind, which would be that of an operation that is only to be tried again.
+        let refused = |error| io::Error::other(format!("no thread for the observer: {error}"));
+        self.thread = Some(thread.map_err(refused)?);
         if self.always {
             self.watch.recall();
         }

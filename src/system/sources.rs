@@ -36,6 +36,17 @@ impl Direction {
             Self::Urgent => Readiness::URGENT,
         }
     }
+
+    /// The readinesses that end a wait.
+    fn awaited(self) -> Readiness {
+        match self {
+            Self::Read | Self::Write => self.usable(),
+            // Of who has gone nothing urgent will come.
+            Self::Urgent => {
+                Readiness::URGENT.with(Readiness::READ_CLOSED, true).with(Readiness::WRITE_CLOSED, true)
+            }
+        }
+    }
 }
 
 /// The sources that one domain watches.
@@ -110,7 +121,7 @@ impl Sources {
         entry.told = entry.told.wrapping_add(1);
         let mut any = false;
         for direction in Direction::ALL {
-            if readiness.has_any(direction.usable()) {
+            if readiness.has_any(direction.awaited()) {
                 any |= entry.waiters(direction).wake();
             }
         }
@@ -149,7 +160,7 @@ impl Sources {
         let Some(entry) = self.entry(token) else {
             return Poll::Ready(());
         };
-        if entry.ready.has_any(direction.usable()) {
+        if entry.ready.has_any(direction.awaited()) {
             return Poll::Ready(());
         }
         entry.waiters(direction).add(waker, turn);
@@ -201,7 +212,7 @@ impl Sources {
             return Poll::Ready(Told { ready: Readiness::NONE, count: 0 });
         };
         let told = Told { ready: entry.ready, count: entry.told };
-        if Direction::of(interest).any(|direction| told.ready.has_any(direction.usable())) {
+        if Direction::of(interest).any(|direction| told.ready.has_any(direction.awaited())) {
             return Poll::Ready(told);
         }
         for direction in Direction::of(interest) {

@@ -31,6 +31,7 @@ impl Waiters {
     pub(super) fn add(&mut self, waker: &Waker, turn: u64) {
         if let Some(waiter) = self.list.iter_mut().find(|waiter| waiter.waker.will_wake(waker)) {
             waiter.asked = false;
+            waiter.task = TaskId::current();
             return;
         }
         // With this they never pile up, and the search costs no more than the growth that it may save. Not
@@ -43,12 +44,16 @@ impl Waiters {
         self.list.push(Waiter { waker: waker.clone(), task: TaskId::current(), asked: false });
     }
 
-    /// Drops the wakers that cancelled tasks have left. Of each task that still lives the newest is not
+    /// Drops the wakers that cancelled tasks have left, which are woken first: one may be somebody else's who
+    /// had a hand in that task, and comes back. Of each task that still lives the newest is not
     /// touched; its older ones, made by an executor inside of it that may have dropped them since, are
     /// woken: what does wait comes back, and what has not by the next time is dropped. They keep their
     /// place meanwhile, or else a crowd that all waits would be sent away and come back for ever.
     fn thin_out(&mut self) {
-        self.list.retain(|waiter| !waiter.asked && waiter.task.is_none_or(|task| task.is_live()));
+        let left = |waiter: &mut Waiter| waiter.asked || waiter.task.is_some_and(|task| !task.is_live());
+        for waiter in self.list.extract_if(.., left) {
+            shielded(|| waiter.waker.wake());
+        }
         let mut tasks = BTreeSet::new();
         for waiter in self.list.iter_mut().rev() {
             if waiter.task.is_some_and(|task| !tasks.insert(task)) {

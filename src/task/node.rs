@@ -147,7 +147,7 @@ impl Node {
             key,
             parent,
             location,
-            span: TaskSpan::default(),
+            span: TaskSpan::new(),
             queued: Cell::new(false),
             ending: Cell::new(None),
             cancelled: Cell::new(false),

@@ -308,3 +308,69 @@ fn a_child_that_was_forked_between_runs_has_its_own() {
         assert!(works());
     });
 }
+
+/// Its parent's threads, idle for the moment, did not come along.
+#[cfg(feature = "blocking")]
+#[test]
+fn a_child_that_was_forked_between_runs_has_its_own_pool() {
+    alone("fork::a_child_that_was_forked_between_runs_has_its_own_pool", || {
+        let unblocks = || vigie::run(vigie::unblock(|| 7)).unwrap() == 7;
+        assert!(unblocks());
+        match fork() {
+            None => exit(unblocks()),
+            Some(pid) => assert_eq!(status(pid), Some(0)),
+        }
+        assert!(unblocks());
+    });
+}
+
+/// A slice that was ready when another one forked is the parent's alone.
+#[test]
+fn of_two_that_are_ready_the_second_runs_in_the_parent_only() {
+    alone("fork::of_two_that_are_ready_the_second_runs_in_the_parent_only", || {
+        let builder = Builder::new().extra_domains(0).quanta(8);
+        let parent = process::id();
+        run(builder, async move {
+            let first = spawn(async {
+                if let Some(pid) = fork() {
+                    assert_eq!(status(pid), Some(0), "the child ran the second as well");
+                }
+            });
+            let second = spawn(async move {
+                if process::id() != parent {
+                    exit(false);
+                }
+            });
+            first.await.unwrap();
+            second.await.unwrap();
+        });
+    });
+}
+
+/// Asked whether it should give way, a child does not poll in its parent's place.
+#[test]
+fn a_child_that_computes_takes_no_event_from_its_parent() {
+    alone("fork::a_child_that_computes_takes_no_event_from_its_parent", || {
+        each(|builder| {
+            run(builder, async {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let reader = spawn(async move { stream.read(&mut [0; 8]).await });
+                for _ in 0..5 {
+                    vigie::yield_now().await;
+                }
+                client.write_all(b"x").await.unwrap();
+                if let Some(pid) = fork() {
+                    assert_eq!(status(pid), Some(0));
+                } else {
+                    // Of its own accord it goes on for a while.
+                    for _ in 0..10_000 {
+                        vigie::should_yield();
+                    }
+                }
+                assert_eq!(reader.await.unwrap().unwrap(), 1);
+            });
+        });
+    });
+}

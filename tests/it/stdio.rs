@@ -40,6 +40,28 @@ async fn say(text: &str) {
     stdout.flush().await.unwrap();
 }
 
+/// As on a terminal, the end is told once, and more may follow: an empty message is what a terminal's end is.
+#[cfg(unix)]
+#[test]
+fn an_end_that_does_not_stay_is_seen() {
+    use std::os::{fd::OwnedFd, unix::net::UnixDatagram};
+    const NAME: &str = "stdio::an_end_that_does_not_stay_is_seen";
+    if is_child(NAME) {
+        let read = async {
+            let (mut input, mut text) = (stdin(), String::new());
+            input.read_to_string(&mut text).await.unwrap();
+            assert_eq!(text, "before");
+        };
+        return plain().run(read).unwrap();
+    }
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    for message in ["before", "", "after"] {
+        ours.send(message.as_bytes()).unwrap();
+    }
+    let output = child(NAME).stdin(OwnedFd::from(theirs)).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 #[test]
 fn what_comes_in_goes_out() {
     const NAME: &str = "stdio::what_comes_in_goes_out";

@@ -54,7 +54,9 @@ impl Poller for PollingPoller {
 
 impl Registrar for PollingRegistrar {
     fn add(&self, fd: Fd<'_>, token: Token) -> io::Result<()> {
-        // SAFETY: a source removes itself from the poller before it closes its descriptor.
+        // SAFETY: a source removes itself from the poller before it closes its descriptor. One that is leaked, and
+        // closed by whom it was borrowed from, leaves with its descriptor: the systems that this runs on forget
+        // what is closed, and read no memory by its number.
         #[cfg(unix)]
         unsafe {
             use std::os::fd::AsRawFd as _;

@@ -259,6 +259,23 @@ fn descriptors_go_from_process_to_process() {
     });
 }
 
+#[test]
+fn who_waits_for_urgent_data_learns_that_none_will_come() {
+    each(|builder| {
+        let ran = builder.run(async {
+            let (ours, theirs) = pair();
+            let mut urgent = std::pin::pin!(ours.ready(Interest::PRIORITY));
+            assert!(poll_once(&mut urgent).await.is_none());
+            drop(theirs);
+            let mut guard = soon(urgent).await.unwrap();
+            assert!(!guard.ready().is_priority() && guard.ready().is_read_closed());
+            guard.clear_ready();
+            assert_eq!(soon(ours.read_with(|mut stream| stream.read(&mut [0]))).await.unwrap(), 0);
+        });
+        ran.unwrap();
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn urgent_data_is_waited_for_by_itself() {

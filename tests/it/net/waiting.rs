@@ -1,14 +1,16 @@
 //! Tasks that wait on the same stream, that give up, and that never have to wait.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     future::{Future, poll_fn},
     io::{Read, Write},
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
+    task::{Context, Poll},
     time::Duration,
 };
 
+use futures_io::AsyncRead;
 use futures_lite::{
     AsyncReadExt, AsyncWriteExt,
     future::{poll_once, zip},
@@ -38,6 +40,37 @@ fn of_two_readers_one_gets_the_data_and_the_other_waits_for_more() {
                 peer.write_all(b"two").unwrap();
                 assert_eq!(soon(vigie::await_one(&mut readers)).await.unwrap().unwrap(), b"two");
             }
+        });
+        ran.unwrap();
+    });
+}
+
+#[test]
+fn a_waker_that_a_task_registered_for_another_outlives_the_task() {
+    each(|builder| {
+        let ran = builder.run(async {
+            let (stream, _peer) = pair();
+            let stream = Rc::new(stream);
+            let (waker, polls) = (Rc::new(RefCell::new(None)), Rc::new(Cell::new(0)));
+            let (handed, counts) = (waker.clone(), polls.clone());
+            let waits = spawn(poll_fn(move |cx| {
+                counts.set(counts.get() + 1);
+                *handed.borrow_mut() = Some(cx.waker().clone());
+                Poll::<()>::Pending
+            }));
+            turns(2).await;
+            let (other, waker) = (stream.clone(), waker.borrow_mut().take().unwrap());
+            let registers = spawn(async move {
+                let mut cx = Context::from_waker(&waker);
+                assert!(Pin::new(&mut &*other).poll_read(&mut cx, &mut [0]).is_pending());
+            });
+            registers.await.unwrap();
+            let before = polls.get();
+            // A crowd: those of tasks that are gone have to make room.
+            let crowd: Vec<_> = (0..200).map(|_| reader(&stream)).collect();
+            turns(300).await;
+            assert_eq!(polls.get(), before + 1, "whoever waits is asked to come back");
+            drop((crowd, waits));
         });
         ran.unwrap();
     });
