@@ -12,7 +12,7 @@ use vigie::{
     io::{stderr, stdin, stdout},
 };
 
-use crate::support::{child, is_child, plain, turns};
+use crate::support::{child, is_child, plain, soon, turns};
 
 /// A child that runs the test `name`, and two of its streams.
 fn start(name: &str) -> (Child, ChildStdin, BufReader<ChildStdout>) {
@@ -49,7 +49,7 @@ fn an_end_that_does_not_stay_is_seen() {
     if is_child(NAME) {
         let read = async {
             let (mut input, mut text) = (stdin(), String::new());
-            input.read_to_string(&mut text).await.unwrap();
+            soon(input.read_to_string(&mut text)).await.unwrap();
             assert_eq!(text, "before");
         };
         return plain().run(read).unwrap();
