@@ -486,7 +486,8 @@ fn an_observer_that_cannot_be_had_is_the_error_of_that_registration_alone() {
                 .run(async {
                     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
                     let error = listener.accept().await.unwrap_err();
-                    assert_eq!(error.to_string(), "no more threads");
+                    assert_eq!(error.to_string(), "no thread for the observer: no more threads");
+                    assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "it is not to be tried again");
                     // The same listener, and the same domain, once there are threads again.
                     let addr = listener.local_addr().unwrap();
                     let client = spawn(TcpStream::connect(addr));
