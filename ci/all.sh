@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 start=$SECONDS
-for step in fmt lint test doc loom mutants outside targets serve programs web flat bench; do
+for step in fmt lint test doc loom mutants outside targets serve programs flat bench; do
     printf '\n=== ci/%s.sh\n' "$step"
     began=$SECONDS
     "ci/$step.sh"
