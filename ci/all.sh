@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Passes every test there is for every change: formatting, lints, tests, doctests, documentation, the
 # loom models at their bounded budget, the mutants, a crate outside of the workspace, other targets, the
-# examples run as a user runs them, under the clients that are installed, the memory that stays flat, and the
-# benchmark's smoke run. Needs the Rust toolchain only; what it skips, it says.
+# examples run as a user runs them, the memory that stays flat, and the benchmark's smoke run. Needs the Rust
+# toolchain only; what it skips, it says.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 start=$SECONDS
-for step in fmt lint test doc loom mutants outside targets serve programs flat bench; do
+for step in fmt lint test doc loom mutants outside targets serve flat bench; do
     printf '\n=== ci/%s.sh\n' "$step"
     began=$SECONDS
     "ci/$step.sh"

@@ -16,6 +16,11 @@ if [[ ${1-} == full ]]; then
     runs="observer:mio observer:polling always:mio always:polling pipe:mio pipe:polling" seconds=5 size=300
 fi
 ulimit -n "$(ulimit -H -n)"
+if cargo clippy --version >/dev/null 2>&1; then
+    cargo clippy --quiet -p vigie-web-examples --all-targets -- -D warnings
+else
+    echo "skipped: no clippy in this toolchain (rustup component add clippy)"
+fi
 cargo build --quiet --release -p vigie-web-examples
 bin=${CARGO_TARGET_DIR:-target}/release
 
