@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, IoSlice, IoSliceMut, Read, Write},
+    io::{self, IoSlice, IoSliceMut},
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     pin::Pin,
     task::{Context, Poll},
@@ -11,7 +11,10 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::ioctl_fionbio;
 
-use crate::system::{Direction, Source};
+use crate::system::{
+    Source,
+    transfer::{never, poll_read, poll_read_vectored, poll_write, poll_write_vectored},
+};
 
 /// Makes a pipe: what is written to its second end is read from its first.
 ///
@@ -138,11 +141,8 @@ impl PipeWriter {
 
 impl AsyncRead for PipeReader {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        // A read may come short at the border of a packet, with more behind it: nothing is used up.
-        self.source.poll_io(cx, Direction::Read, |mut pipe| pipe.read(buf), |_| false)
+        // A read may come short at the border of a packet, with more behind it.
+        poll_read(&self.source, cx, buf, never)
     }
 
     fn poll_read_vectored(
@@ -150,19 +150,13 @@ impl AsyncRead for PipeReader {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
-        }
-        self.source.poll_io(cx, Direction::Read, |mut pipe| pipe.read_vectored(bufs), |_| false)
+        poll_read_vectored(&self.source, cx, bufs, never)
     }
 }
 
 impl AsyncWrite for PipeWriter {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        self.source()?.poll_io(cx, Direction::Write, |mut pipe| pipe.write(buf), |_| false)
+        poll_write(self.source()?, cx, buf, never)
     }
 
     fn poll_write_vectored(
@@ -170,10 +164,7 @@ impl AsyncWrite for PipeWriter {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
-        }
-        self.source()?.poll_io(cx, Direction::Write, |mut pipe| pipe.write_vectored(bufs), |_| false)
+        poll_write_vectored(self.source()?, cx, bufs, never)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -7,14 +7,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{
-    ReadHalf, ToAddrs, WriteHalf, addrs,
-    connect::connect,
-    handle::handle,
-    io::{byte_stream, if_short},
-    split,
-};
-use crate::system::{Direction, Source};
+use super::{ReadHalf, ToAddrs, WriteHalf, addrs, connect::connect, handle::handle, io::byte_stream, split};
+use crate::system::{Direction, Source, transfer::if_short};
 
 /// A TCP connection.
 ///

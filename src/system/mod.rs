@@ -18,6 +18,7 @@ mod poller;
 mod source;
 mod sources;
 mod timer;
+pub(crate) mod transfer;
 mod waiters;
 
 use std::{fmt, io, mem, str::FromStr, time::Instant};

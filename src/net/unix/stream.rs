@@ -11,14 +11,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::until_the_peer_has_room;
 use crate::{
-    net::{
-        ReadHalf, WriteHalf,
-        connect::established,
-        handle::handle,
-        io::{byte_stream, never},
-        split,
-    },
-    system::Source,
+    net::{ReadHalf, WriteHalf, connect::established, handle::handle, io::byte_stream, split},
+    system::{Source, transfer::never},
 };
 
 /// A connection by a Unix socket. In all that is not said here it is as a [`TcpStream`](crate::net::TcpStream).
