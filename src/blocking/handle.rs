@@ -28,9 +28,9 @@ pub(crate) struct Handle<T> {
 
 /// The operation under way, whether or not anybody waits for it.
 enum Busy {
-    Read(Job<io::Result<Vec<u8>>>),
-    Write(Job<io::Result<()>>),
-    Seek(SeekFrom, Job<io::Result<u64>>),
+    Read(Job<Vec<u8>>),
+    Write(Job<()>),
+    Seek(SeekFrom, Job<u64>),
 }
 
 impl<T> Handle<T> {
@@ -100,7 +100,10 @@ impl<T> Handle<T> {
 }
 
 impl<T: Clone + Send + 'static> Handle<T> {
-    fn start<R: Send + 'static>(&self, work: impl FnOnce(&mut T) -> R + Send + 'static) -> Job<R> {
+    fn start<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut T) -> io::Result<R> + Send + 'static,
+    ) -> Job<R> {
         let mut io = self.io.clone();
         Job::start(Box::new(move || work(&mut io)))
     }

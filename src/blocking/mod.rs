@@ -28,9 +28,9 @@
 //! that it may run on, from the domain that needed it first. Threads of the pool keep neither a run nor the
 //! process from ending.
 //!
-//! Where no further thread can be started, closures wait for the threads that there are, and where there is
-//! none at all, until one can be started for a later closure. They can be cancelled meanwhile, or given up by a
-//! timeout, as any that have not begun.
+//! Where no further thread can be started, closures wait for the threads that there are. Where there is none at
+//! all, they fail: with an error that says so, which is that of [`unblock`], of the operation on a file, or of
+//! the lookup of a name. They are dropped then, and have not begun; later ones try again.
 
 mod handle;
 mod job;
@@ -39,7 +39,7 @@ mod pool;
 use std::{
     fmt,
     future::Future,
-    mem,
+    io, mem,
     panic::{Location, resume_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -60,6 +60,11 @@ pub(crate) use self::{
 ///
 /// Outside of a run it can be awaited as well.
 ///
+/// # Errors
+///
+/// The pool has no thread, and none can be started: the closure was dropped, and has not begun. Where there are
+/// others, it waits for those.
+///
 /// # Panics
 ///
 /// A panic of the closure goes on in the task that awaits it, and so becomes its
@@ -71,7 +76,7 @@ pub(crate) use self::{
 /// vigie::run(async {
 ///     let text = "ahoy".repeat(1000);
 ///     // Nothing else on this domain waits for that.
-///     let count = unblock(move || text.bytes().filter(|byte| *byte == b'a').count()).await;
+///     let count = unblock(move || text.bytes().filter(|byte| *byte == b'a').count()).await.unwrap();
 ///     assert_eq!(count, 1000);
 /// }).unwrap();
 /// ```
@@ -81,10 +86,10 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    Unblocked::new(Location::caller(), closure)
+    Unblocked::new(Location::caller(), || Ok(closure()))
 }
 
-/// The future of [`unblock`]. It is `Send`: what is under way may be awaited on another domain.
+/// The future of [`unblock`], and of the functions of [`fs`](crate::fs). It is `Send`: what is under way may be awaited on another domain.
 #[must_use = "futures do nothing unless polled"]
 pub struct Unblocked<T: Send + 'static> {
     stage: Stage<T>,
@@ -102,16 +107,16 @@ impl<T: Send + 'static> Unblocked<T> {
     /// Names the place to which the closure is put down.
     pub(crate) fn new(
         location: &'static Location<'static>,
-        closure: impl FnOnce() -> T + Send + 'static,
+        closure: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Self {
         Self { stage: Stage::Idle(Box::new(closure)), location }
     }
 }
 
 impl<T: Send + 'static> Future for Unblocked<T> {
-    type Output = T;
+    type Output = io::Result<T>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let job = match mem::replace(&mut self.stage, Stage::Over) {
             Stage::Idle(work) => Job::start(work),
             Stage::Given(job) => job,

@@ -4,8 +4,8 @@
 //! domain that asks.
 
 use std::{
-    collections::VecDeque,
-    env, thread,
+    collections::BTreeMap,
+    env, io, mem, thread,
     time::{Duration, Instant},
 };
 
@@ -21,7 +21,8 @@ const LIMITS: &str = "BLOCKING_MAX_THREADS";
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-type Task = Box<dyn FnOnce() + Send>;
+/// Called on a thread of the pool, or with the error that there is none, and none can be started.
+type Task = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 struct Pool {
     state: Mutex<State>,
@@ -33,15 +34,37 @@ struct Pool {
 }
 
 struct State {
-    queue: VecDeque<Task>,
+    /// By their numbers: the first has the least.
+    queue: BTreeMap<u64, Task>,
+    /// The number of the next.
+    next: u64,
     threads: usize,
     /// Those of them that are about to sleep, sleep, or have just been woken.
     idle: usize,
 }
 
-/// Has a thread run the task, after those before it.
-pub(super) fn run(task: Task) {
-    pool().push(task);
+/// A task's place in the queue.
+pub(super) struct Place {
+    pool: &'static Pool,
+    generation: u32,
+    number: u64,
+}
+
+impl Place {
+    /// Takes the task out, if it has not begun.
+    pub(super) fn leave(&self) {
+        // The parent's queue is the parent's: a thread of it may have held the lock when it forked.
+        if self.generation == forks::generation() {
+            let task = self.pool.state.lock().queue.remove(&self.number);
+            drop(task);
+        }
+    }
+}
+
+/// Has a thread run the task, after those before it. Where there is none, it has its error before this returns.
+pub(super) fn run(task: Task) -> Place {
+    let pool = pool();
+    Place { pool, generation: forks::generation(), number: pool.push(task) }
 }
 
 /// The pool of this process. None of its parent's threads came along with a forked child, which has a pool of
@@ -67,28 +90,44 @@ fn limit(told: Option<String>) -> usize {
 
 impl Pool {
     fn new(limit: usize, patience: Duration) -> Self {
-        let state = State { queue: VecDeque::new(), threads: 0, idle: 0 };
+        let state = State { queue: BTreeMap::new(), next: 0, threads: 0, idle: 0 };
         Self { state: Mutex::new(state), sleeper: Sleeper::new(), limit, patience }
     }
 
-    fn push(&'static self, task: Task) {
+    /// The task's number.
+    fn push(&'static self, task: Task) -> u64 {
         let mut state = self.state.lock();
-        state.queue.push_back(task);
+        let number = state.next;
+        state.next += 1;
+        state.queue.insert(number, task);
         let is_short = state.queue.len() > state.idle && state.threads < self.limit;
         state.threads += usize::from(is_short);
         drop(state);
         if !is_short {
             self.sleeper.wake();
-        } else if thread::Builder::new().name("vigie-pool".to_owned()).spawn(|| self.serve()).is_err() {
-            // The task waits for the other threads, or for one that a later task can start.
-            self.state.lock().threads -= 1;
+        } else if let Err(error) = thread::Builder::new().name("vigie-pool".to_owned()).spawn(|| self.serve()) {
+            self.refused(&error);
+        }
+        number
+    }
+
+    /// A thread cannot be started. The tasks wait for the others, if there are any, or are about to be.
+    fn refused(&self, error: &io::Error) {
+        let mut state = self.state.lock();
+        state.threads -= 1;
+        let stranded = if state.threads == 0 { mem::take(&mut state.queue) } else { BTreeMap::new() };
+        drop(state);
+        for task in stranded.into_values() {
+            // Not of the system's kind, which would be that of an operation that is only to be tried again.
+            let error = io::Error::other(format!("no thread for the pool: {error}"));
+            shielded(|| task(Err(error)));
         }
     }
 
     /// The life of a thread.
     fn serve(&self) {
         while let Some(task) = self.next() {
-            shielded(task);
+            shielded(|| task(Ok(())));
         }
     }
 
@@ -97,7 +136,7 @@ impl Pool {
         let mut state = self.state.lock();
         let deadline = Instant::now() + self.patience;
         loop {
-            if let Some(task) = state.queue.pop_front() {
+            if let Some((_, task)) = state.queue.pop_first() {
                 return Some(task);
             }
             if Instant::now() >= deadline {
@@ -131,7 +170,7 @@ mod tests {
         let go: Vec<_> = (0..5)
             .map(|n| {
                 let (done, (go, wait)) = (done.clone(), mpsc::channel::<()>());
-                pool.push(Box::new(move || {
+                pool.push(Box::new(move |_| {
                     let _ = wait.recv();
                     done.send(n).unwrap();
                 }));
@@ -146,7 +185,7 @@ mod tests {
         // The first of them serves the next, panic or not.
         for _ in 0..20 {
             let done = done.clone();
-            pool.push(Box::new(move || {
+            pool.push(Box::new(move |_| {
                 done.send(5).unwrap();
                 panic!("a task's own");
             }));
@@ -162,7 +201,7 @@ mod tests {
             let (done, ends) = mpsc::channel();
             for _ in 0..10 {
                 let done = done.clone();
-                pool.push(Box::new(move || done.send(()).unwrap()));
+                pool.push(Box::new(move |_| done.send(()).unwrap()));
             }
             drop(done);
             assert_eq!(ends.iter().count(), 10);
@@ -171,6 +210,27 @@ mod tests {
             }
             assert_eq!(pool.state.lock().idle, 0);
         }
+    }
+
+    #[test]
+    fn what_leaves_the_queue_is_gone_and_the_others_keep_their_order() {
+        let pool = pool(1, Duration::from_secs(3600));
+        let (done, ends) = mpsc::channel();
+        let (go, wait) = mpsc::channel::<()>();
+        pool.push(Box::new(move |_| wait.recv().unwrap()));
+        let [first, second, third] = [1, 2, 3].map(|n| {
+            let done = done.clone();
+            let number = pool.push(Box::new(move |_| done.send(n).unwrap()));
+            Place { pool, generation: forks::generation(), number }
+        });
+        drop(done);
+        second.leave();
+        assert!(!pool.state.lock().queue.contains_key(&second.number));
+        go.send(()).unwrap();
+        assert_eq!(ends.iter().collect::<Vec<_>>(), [1, 3]);
+        // Those that have begun have left already.
+        first.leave();
+        third.leave();
     }
 
     #[test]

@@ -15,7 +15,6 @@ use std::{
 use super::{FileType, Metadata};
 use crate::{
     blocking::{Job, Unblocked},
-    unblock,
 };
 
 /// How many entries are read at a time.
@@ -39,7 +38,7 @@ const BATCH: usize = 64;
 /// }).unwrap().unwrap();
 /// ```
 #[track_caller]
-pub fn read_dir(path: impl AsRef<Path>) -> Unblocked<io::Result<ReadDir>> {
+pub fn read_dir(path: impl AsRef<Path>) -> Unblocked<ReadDir> {
     let (path, location) = (path.as_ref().to_owned(), Location::caller());
     Unblocked::new(location, move || {
         let listing = Listing::Idle(fs::read_dir(path)?);
@@ -88,13 +87,14 @@ impl ReadDir {
                 return Poll::Ready(entry.map(Some));
             }
             match std::mem::replace(&mut self.listing, Listing::Over) {
-                Listing::Idle(dir) => self.listing = Listing::Busy(Job::start(Box::new(|| batch(dir)))),
+                Listing::Idle(dir) => self.listing = Listing::Busy(Job::start(Box::new(|| Ok(batch(dir))))),
                 Listing::Busy(job) => {
                     let polled = job.poll(cx);
                     if polled.is_pending() {
                         self.listing = Listing::Busy(job);
                     }
-                    let Batch { entries, rest } = ready!(polled).unwrap_or_else(|panic| resume_unwind(panic));
+                    let read = ready!(polled).unwrap_or_else(|panic| resume_unwind(panic));
+                    let Batch { entries, rest } = read?;
                     self.ready = entries;
                     self.listing = rest.map_or(Listing::Over, Listing::Idle);
                 }
@@ -146,9 +146,9 @@ impl DirEntry {
     ///
     /// The system's: the entry may be gone.
     #[track_caller]
-    pub fn metadata(&self) -> Unblocked<io::Result<Metadata>> {
+    pub fn metadata(&self) -> Unblocked<Metadata> {
         let entry = self.0.clone();
-        unblock(move || entry.metadata())
+        Unblocked::new(Location::caller(), move || entry.metadata())
     }
 
     /// Is it a file, a directory or a link?
@@ -157,9 +157,9 @@ impl DirEntry {
     ///
     /// The system's: the entry may be gone.
     #[track_caller]
-    pub fn file_type(&self) -> Unblocked<io::Result<FileType>> {
+    pub fn file_type(&self) -> Unblocked<FileType> {
         let entry = self.0.clone();
-        unblock(move || entry.file_type())
+        Unblocked::new(Location::caller(), move || entry.file_type())
     }
 }
 

@@ -69,7 +69,7 @@ impl File {
     ///
     /// The system's: [`NotFound`](io::ErrorKind::NotFound) if there is none.
     #[track_caller]
-    pub fn open(path: impl AsRef<Path>) -> Unblocked<io::Result<Self>> {
+    pub fn open(path: impl AsRef<Path>) -> Unblocked<Self> {
         Self::options().read(true).open(path)
     }
 
@@ -79,7 +79,7 @@ impl File {
     ///
     /// The system's.
     #[track_caller]
-    pub fn create(path: impl AsRef<Path>) -> Unblocked<io::Result<Self>> {
+    pub fn create(path: impl AsRef<Path>) -> Unblocked<Self> {
         Self::options().write(true).create(true).truncate(true).open(path)
     }
 
@@ -89,7 +89,7 @@ impl File {
     ///
     /// The system's: [`AlreadyExists`](io::ErrorKind::AlreadyExists) if there is something.
     #[track_caller]
-    pub fn create_new(path: impl AsRef<Path>) -> Unblocked<io::Result<Self>> {
+    pub fn create_new(path: impl AsRef<Path>) -> Unblocked<Self> {
         Self::options().read(true).write(true).create_new(true).open(path)
     }
 
@@ -173,7 +173,7 @@ impl File {
     /// # Errors
     ///
     /// The system's.
-    pub fn metadata(&self) -> Unblocked<io::Result<Metadata>> {
+    pub fn metadata(&self) -> Unblocked<Metadata> {
         self.on(|file| file.metadata())
     }
 
@@ -182,7 +182,7 @@ impl File {
     /// # Errors
     ///
     /// The system's.
-    pub fn set_permissions(&self, permissions: Permissions) -> Unblocked<io::Result<()>> {
+    pub fn set_permissions(&self, permissions: Permissions) -> Unblocked<()> {
         self.on(move |file| file.set_permissions(permissions))
     }
 
@@ -190,7 +190,10 @@ impl File {
         poll_fn(|cx| self.0.poll_flush(cx)).await
     }
 
-    fn on<T: Send + 'static>(&self, operation: impl FnOnce(&fs::File) -> T + Send + 'static) -> Unblocked<T> {
+    fn on<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&fs::File) -> io::Result<T> + Send + 'static,
+    ) -> Unblocked<T> {
         let file = self.0.get().clone();
         Unblocked::new(self.0.location(), move || operation(&file))
     }

@@ -1,12 +1,12 @@
 //! Files and directories, on the pool of threads of [`blocking`](crate::blocking).
 //!
 //! Systems have no way to wait for a file as for a socket: to read one blocks the thread. So each function
-//! here is that of [`std::fs`], run by [`unblock`], with the same arguments and errors. It
+//! here is that of [`std::fs`], run as by [`unblock`](crate::unblock), with the same arguments and errors. It
 //! begins when its future is first polled; no domain's thread touches the file system, but to close what is
 //! dropped. It needs none of the system's events, and works outside of a run, too.
 //!
 //! Each is a hop to another thread and back. Several small operations in a row go faster as one closure of
-//! std's functions, given to [`unblock`].
+//! std's functions, given to [`unblock`](crate::unblock).
 //!
 //! # Cancellation
 //!
@@ -43,6 +43,7 @@ mod options;
 
 use std::{
     fs, io,
+    panic::Location,
     path::{Path, PathBuf},
 };
 
@@ -54,7 +55,7 @@ pub use self::{
     file::File,
     options::OpenOptions,
 };
-use crate::{blocking::Unblocked, unblock};
+use crate::blocking::Unblocked;
 
 /// Reads a whole file, as [`std::fs::read`].
 ///
@@ -70,7 +71,7 @@ use crate::{blocking::Unblocked, unblock};
 /// }).unwrap();
 /// ```
 #[track_caller]
-pub fn read(path: impl AsRef<Path>) -> Unblocked<io::Result<Vec<u8>>> {
+pub fn read(path: impl AsRef<Path>) -> Unblocked<Vec<u8>> {
     on(path, |path| fs::read(path))
 }
 
@@ -80,7 +81,7 @@ pub fn read(path: impl AsRef<Path>) -> Unblocked<io::Result<Vec<u8>>> {
 ///
 /// The system's; [`InvalidData`](io::ErrorKind::InvalidData) if it is not UTF-8.
 #[track_caller]
-pub fn read_to_string(path: impl AsRef<Path>) -> Unblocked<io::Result<String>> {
+pub fn read_to_string(path: impl AsRef<Path>) -> Unblocked<String> {
     on(path, |path| fs::read_to_string(path))
 }
 
@@ -101,7 +102,7 @@ pub fn read_to_string(path: impl AsRef<Path>) -> Unblocked<io::Result<String>> {
 /// }).unwrap().unwrap();
 /// ```
 #[track_caller]
-pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Unblocked<io::Result<()>> {
+pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Unblocked<()> {
     let contents = contents.as_ref().to_owned();
     on(path, move |path| fs::write(path, contents))
 }
@@ -112,7 +113,7 @@ pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Unblocked<io
 ///
 /// The system's.
 #[track_caller]
-pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<io::Result<u64>> {
+pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<u64> {
     on_both(from, to, |from, to| fs::copy(from, to))
 }
 
@@ -122,7 +123,7 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<io::Resul
 ///
 /// The system's, as for two names that are not on the same file system.
 #[track_caller]
-pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
+pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<()> {
     on_both(from, to, |from, to| fs::rename(from, to))
 }
 
@@ -132,7 +133,7 @@ pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<io::Res
 ///
 /// The system's.
 #[track_caller]
-pub fn remove_file(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
+pub fn remove_file(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::remove_file(path))
 }
 
@@ -142,7 +143,7 @@ pub fn remove_file(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
 ///
 /// The system's: [`AlreadyExists`](io::ErrorKind::AlreadyExists) if there is something.
 #[track_caller]
-pub fn create_dir(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
+pub fn create_dir(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::create_dir(path))
 }
 
@@ -152,7 +153,7 @@ pub fn create_dir(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
 ///
 /// The system's.
 #[track_caller]
-pub fn create_dir_all(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
+pub fn create_dir_all(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::create_dir_all(path))
 }
 
@@ -162,7 +163,7 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
 ///
 /// The system's.
 #[track_caller]
-pub fn remove_dir(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
+pub fn remove_dir(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::remove_dir(path))
 }
 
@@ -172,7 +173,7 @@ pub fn remove_dir(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
 ///
 /// The system's; part of it may be gone then.
 #[track_caller]
-pub fn remove_dir_all(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
+pub fn remove_dir_all(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::remove_dir_all(path))
 }
 
@@ -182,7 +183,7 @@ pub fn remove_dir_all(path: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
 ///
 /// The system's: [`NotFound`](io::ErrorKind::NotFound) if there is none.
 #[track_caller]
-pub fn metadata(path: impl AsRef<Path>) -> Unblocked<io::Result<Metadata>> {
+pub fn metadata(path: impl AsRef<Path>) -> Unblocked<Metadata> {
     on(path, |path| fs::metadata(path))
 }
 
@@ -192,7 +193,7 @@ pub fn metadata(path: impl AsRef<Path>) -> Unblocked<io::Result<Metadata>> {
 ///
 /// The system's.
 #[track_caller]
-pub fn symlink_metadata(path: impl AsRef<Path>) -> Unblocked<io::Result<Metadata>> {
+pub fn symlink_metadata(path: impl AsRef<Path>) -> Unblocked<Metadata> {
     on(path, |path| fs::symlink_metadata(path))
 }
 
@@ -202,7 +203,7 @@ pub fn symlink_metadata(path: impl AsRef<Path>) -> Unblocked<io::Result<Metadata
 ///
 /// The system's, if that cannot be told.
 #[track_caller]
-pub fn try_exists(path: impl AsRef<Path>) -> Unblocked<io::Result<bool>> {
+pub fn try_exists(path: impl AsRef<Path>) -> Unblocked<bool> {
     on(path, |path| fs::exists(path))
 }
 
@@ -212,7 +213,7 @@ pub fn try_exists(path: impl AsRef<Path>) -> Unblocked<io::Result<bool>> {
 ///
 /// The system's.
 #[track_caller]
-pub fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> Unblocked<io::Result<()>> {
+pub fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> Unblocked<()> {
     on(path, move |path| fs::set_permissions(path, permissions))
 }
 
@@ -222,7 +223,7 @@ pub fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> Unbl
 ///
 /// The system's: [`NotFound`](io::ErrorKind::NotFound) if there is no such file.
 #[track_caller]
-pub fn canonicalize(path: impl AsRef<Path>) -> Unblocked<io::Result<PathBuf>> {
+pub fn canonicalize(path: impl AsRef<Path>) -> Unblocked<PathBuf> {
     on(path, |path| fs::canonicalize(path))
 }
 
@@ -232,7 +233,7 @@ pub fn canonicalize(path: impl AsRef<Path>) -> Unblocked<io::Result<PathBuf>> {
 ///
 /// The system's.
 #[track_caller]
-pub fn read_link(path: impl AsRef<Path>) -> Unblocked<io::Result<PathBuf>> {
+pub fn read_link(path: impl AsRef<Path>) -> Unblocked<PathBuf> {
     on(path, |path| fs::read_link(path))
 }
 
@@ -242,7 +243,7 @@ pub fn read_link(path: impl AsRef<Path>) -> Unblocked<io::Result<PathBuf>> {
 ///
 /// The system's.
 #[track_caller]
-pub fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
+pub fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Unblocked<()> {
     on_both(original, link, |original, link| fs::hard_link(original, link))
 }
 
@@ -253,25 +254,25 @@ pub fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Unblocke
 /// The system's.
 #[cfg(unix)]
 #[track_caller]
-pub fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Unblocked<io::Result<()>> {
+pub fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Unblocked<()> {
     on_both(original, link, |original, link| std::os::unix::fs::symlink(original, link))
 }
 
 #[track_caller]
 fn on<T: Send + 'static>(
     path: impl AsRef<Path>,
-    operation: impl FnOnce(&Path) -> T + Send + 'static,
+    operation: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
 ) -> Unblocked<T> {
     let path = path.as_ref().to_owned();
-    unblock(move || operation(&path))
+    Unblocked::new(Location::caller(), move || operation(&path))
 }
 
 #[track_caller]
 fn on_both<T: Send + 'static>(
     one: impl AsRef<Path>,
     other: impl AsRef<Path>,
-    operation: impl FnOnce(&Path, &Path) -> T + Send + 'static,
+    operation: impl FnOnce(&Path, &Path) -> io::Result<T> + Send + 'static,
 ) -> Unblocked<T> {
     let (one, other) = (one.as_ref().to_owned(), other.as_ref().to_owned());
-    unblock(move || operation(&one, &other))
+    Unblocked::new(Location::caller(), move || operation(&one, &other))
 }

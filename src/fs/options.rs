@@ -1,6 +1,6 @@
 //! How a file is opened.
 
-use std::{fs, io, panic::Location, path::Path};
+use std::{fs, panic::Location, path::Path};
 
 use super::File;
 use crate::blocking::Unblocked;
@@ -73,9 +73,9 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// The system's; [`InvalidInput`](io::ErrorKind::InvalidInput) for options that do not go together.
+    /// The system's; [`InvalidInput`](std::io::ErrorKind::InvalidInput) for options that do not go together.
     #[track_caller]
-    pub fn open(&self, path: impl AsRef<Path>) -> Unblocked<io::Result<File>> {
+    pub fn open(&self, path: impl AsRef<Path>) -> Unblocked<File> {
         let (options, path, location) = (self.0.clone(), path.as_ref().to_owned(), Location::caller());
         Unblocked::new(location, move || Ok(File::new(options.open(path)?, location)))
     }

@@ -73,7 +73,7 @@ enum Stage {
 }
 
 struct Lookup {
-    job: Job<io::Result<Vec<SocketAddr>>>,
+    job: Job<Vec<SocketAddr>>,
     sleep: Sleep,
     name: String,
 }

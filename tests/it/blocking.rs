@@ -78,9 +78,9 @@ fn a_closure_keeps_no_domain() {
                 held.began.opened().await;
                 turns(3).await;
                 held.let_go();
-                assert_ne!(soon(task).await.unwrap(), thread::current().id());
+                assert_ne!(soon(task).await.unwrap().unwrap(), thread::current().id());
                 // Nor one that has nothing else to do.
-                let there = call(async || (unblock(|| thread::current().id()).await, thread::current().id()));
+                let there = call(async || (unblock(|| thread::current().id()).await.unwrap(), thread::current().id()));
                 let (pool, domain) = soon(there).await.unwrap();
                 assert_ne!(pool, domain);
             })
@@ -95,7 +95,7 @@ fn many_closures_all_run() {
             .run(async {
                 let mut tasks = TaskSet::new();
                 for n in 0..1000_u32 {
-                    tasks.spawn(async move { unblock(move || n).await });
+                    tasks.spawn(async move { unblock(move || n).await.unwrap() });
                 }
                 let mut sum = 0;
                 while let Some(result) = tasks.next().await {
@@ -115,7 +115,7 @@ fn a_panic_is_the_awaiting_tasks() {
             let Err(TaskError::Panicked(panic)) = task.await else { panic!("no panic") };
             assert_eq!(panic.message().unwrap(), "overboard");
             // And the pool goes on.
-            assert_eq!(unblock(|| 1).await, 1);
+            assert_eq!(unblock(|| 1).await.unwrap(), 1);
         })
         .unwrap();
 }
@@ -132,7 +132,7 @@ fn a_cancelled_task_has_finished_when_its_closure_has_ended() {
                     let body = async move || {
                         let (here, future) = (Location::caller(), unblock(closure));
                         *placed.lock() = Some(here);
-                        future.await;
+                        future.await.unwrap();
                     };
                     let task = if far { call(body) } else { spawn(body()) };
                     held.began.opened().await;
@@ -245,7 +245,7 @@ fn a_closure_that_has_not_begun_never_runs() {
         let held = first.lock().take().unwrap();
         assert!(!held.has_ended());
         held.let_go();
-        block_on(unblock(|| ()));
+        block_on(unblock(|| ())).unwrap();
         assert_eq!((held.has_ended(), *ran.lock()), (true, 0));
     });
 }
@@ -262,7 +262,7 @@ fn what_nobody_wants_is_dropped_on_the_domain() {
                     closure();
                     traced
                 });
-                work.await;
+                work.await.unwrap();
             });
             held.began.opened().await;
             let cancel = task.cancel();
@@ -286,7 +286,7 @@ fn the_future_of_one_under_way_may_move() {
                     thread::sleep(Duration::from_millis(10));
                     held.let_go();
                 });
-                there.await.unwrap();
+                there.await.unwrap().unwrap();
                 thread.join().unwrap();
             })
             .unwrap();
@@ -300,8 +300,8 @@ fn a_task_that_waits_for_the_pool_is_not_stuck() {
         builder
             .deadlocks(Deadlocks::ClosedWorld)
             .run(async move {
-                unblock(nap).await;
-                call(move || unblock(nap)).await.unwrap();
+                unblock(nap).await.unwrap();
+                call(move || unblock(nap)).await.unwrap().unwrap();
                 // Nor is one that has been cancelled.
                 let began = Gate::default();
                 let begins = began.clone();
@@ -312,7 +312,7 @@ fn a_task_that_waits_for_the_pool_is_not_stuck() {
                 began.opened().await;
                 task.cancel().await.unwrap();
                 // Nor one that waits by a waker of its own.
-                or(unblock(nap), pending()).await;
+                or(unblock(nap), pending()).await.unwrap();
             })
             .unwrap();
     });
@@ -323,7 +323,7 @@ fn a_task_that_has_waited_for_the_pool_can_be_stuck() {
     each(|builder| {
         for deadlocks in [Deadlocks::Certain, Deadlocks::ClosedWorld] {
             let ran = builder.clone().deadlocks(deadlocks).run(async {
-                unblock(|| ()).await;
+                unblock(|| ()).await.unwrap();
                 let (begun, _) = Held::begin();
                 let (held, future) = begun.await;
                 drop(future);
@@ -339,7 +339,7 @@ fn a_task_that_has_waited_for_the_pool_can_be_stuck() {
 
 #[test]
 fn outside_of_a_run_it_can_be_awaited_and_is_left_behind() {
-    assert_eq!(block_on(unblock(|| 5)), 5);
+    assert_eq!(block_on(unblock(|| 5)).unwrap(), 5);
     let (begun, _) = Held::begin();
     let (held, future) = block_on(begun);
     drop(future);
@@ -357,7 +357,7 @@ fn nothing_is_kept() {
             .run(async move {
                 for _ in 0..20 {
                     let (one, other) = (token.clone(), token.clone());
-                    drop(unblock(move || one).await);
+                    drop(unblock(move || one).await.unwrap());
                     let task = spawn(unblock(move || other));
                     vigie::yield_now().await;
                     // Begun or not.
@@ -380,34 +380,78 @@ fn threads_of_the_pool_do_not_keep_the_process() {
     });
 }
 
+/// Runs `main` where no thread has room for its stack, while `short` says so, but there is some for all else.
 #[cfg(target_os = "linux")]
-#[test]
-fn where_no_thread_can_be_started_closures_wait_and_can_be_given_up() {
+fn short_of_stacks(name: &str, main: impl AsyncFnOnce(&dyn Fn(bool)) + 'static) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     use vigie::{Builder, system::Variant};
 
     use crate::support::proc::address_space;
 
-    const NAME: &str = "blocking::where_no_thread_can_be_started_closures_wait_and_can_be_given_up";
     const STACK: u64 = 1 << 30;
-    // No thread has room for its stack, but there is some for all else.
-    alone_with(NAME, &[("RUST_MIN_STACK", &STACK.to_string())], || {
+    alone_with(name, &[("RUST_MIN_STACK", &STACK.to_string())], || {
         let before = getrlimit(Resource::As);
-        let ran = Shared::<bool>::default();
-        let runs = ran.clone();
-        Builder::new()
-            .extra_domains(0)
-            .variant(Variant::Pipe)
-            .run(async move {
-                let room = address_space() as u64 * 1024 + STACK / 2;
-                setrlimit(Resource::As, Rlimit { current: Some(room), maximum: before.maximum }).unwrap();
-                let given_up = timeout(Duration::from_millis(20), unblock(move || *runs.lock() = true)).await;
-                setrlimit(Resource::As, before).unwrap();
-                given_up.unwrap_err();
-                // A later one has its thread.
-                assert_eq!(soon(unblock(|| 7)).await, 7);
-            })
-            .unwrap();
-        assert!(!*ran.lock());
+        let short = move |on| {
+            let room = address_space() as u64 * 1024 + STACK / 2;
+            let current = if on { Some(room) } else { before.current };
+            setrlimit(Resource::As, Rlimit { current, maximum: before.maximum }).unwrap();
+        };
+        let builder = Builder::new().extra_domains(0).variant(Variant::Pipe);
+        builder.run(async move { main(&short).await }).unwrap();
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_no_thread_can_be_had_closures_fail() {
+    use futures_lite::AsyncWriteExt;
+    use vigie::fs;
+
+    const NAME: &str = "blocking::where_no_thread_can_be_had_closures_fail";
+    const REFUSED: &str = "no thread for the pool: ";
+    short_of_stacks(NAME, async |short| {
+        let path = std::env::temp_dir().join(format!("vigie-no-thread-{}", std::process::id()));
+        let file = std::fs::File::create(&path).unwrap();
+        let mut file = fs::File::from_std(file);
+        let drops = Drops::default();
+        let traced = Traced("closure", drops.clone());
+        short(true);
+        let refused = soon(unblock(move || drop(traced))).await.unwrap_err();
+        let read = soon(fs::read(&path)).await.unwrap_err();
+        // It is accepted at once, as any, and does not get lost in silence.
+        let accepted = soon(file.write(b"x")).await;
+        let flushed = soon(file.flush()).await.unwrap_err();
+        let named = soon(vigie::net::lookup_host(("localhost", 1))).await.unwrap_err();
+        short(false);
+        assert_eq!(accepted.unwrap(), 1);
+        for error in [refused, read, flushed, named] {
+            assert!(error.to_string().starts_with(REFUSED), "{error}");
+            assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "it is not to be tried again");
+        }
+        assert_eq!(drops.take(), [("closure", Domain::current())]);
+        // Later ones have their thread.
+        assert_eq!(soon(unblock(|| 7)).await.unwrap(), 7);
+        soon(file.write_all(b"y")).await.unwrap();
+        soon(file.flush()).await.unwrap();
+        assert_eq!(soon(fs::read(&path)).await.unwrap(), b"y");
+        std::fs::remove_file(path).unwrap();
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_no_further_thread_can_be_had_closures_wait_for_those_that_there_are() {
+    const NAME: &str = "blocking::where_no_further_thread_can_be_had_closures_wait_for_those_that_there_are";
+    short_of_stacks(NAME, async |short| {
+        let (begun, _) = Held::begin();
+        let (held, future) = begun.await;
+        short(true);
+        let mut second = unblock(|| 7);
+        let polled = poll_once(&mut second).await;
+        short(false);
+        assert!(polled.is_none());
+        held.let_go();
+        soon(future).await.unwrap();
+        assert_eq!(soon(second).await.unwrap(), 7);
     });
 }

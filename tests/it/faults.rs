@@ -511,6 +511,47 @@ fn a_stack_that_no_machine_has_is_an_error() {
     plain().run(async {}).unwrap();
 }
 
+/// The system's own limit, which holds for whoever is not root.
+#[cfg(all(target_os = "linux", feature = "blocking", not(miri)))]
+#[test]
+fn where_the_user_may_have_no_more_threads_everything_that_needs_one_says_so() {
+    use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+
+    const NAME: &str = "faults::where_the_user_may_have_no_more_threads_everything_that_needs_one_says_so";
+    const NOBODY: libc::uid_t = 65534;
+    alone(NAME, || {
+        if geteuid().is_root() {
+            // SAFETY: it touches no memory.
+            assert_eq!(unsafe { libc::setuid(NOBODY) }, 0, "{}", io::Error::last_os_error());
+        }
+        let before = getrlimit(Resource::Nproc);
+        let short = move |on| {
+            let current = if on { Some(0) } else { before.current };
+            setrlimit(Resource::Nproc, Rlimit { current, maximum: before.maximum }).unwrap();
+        };
+        short(true);
+        let error = Builder::new().extra_domains(2).run(async {}).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EAGAIN), "{error:?}");
+        Builder::new()
+            .extra_domains(0)
+            .run(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let watched = listener.accept().await.unwrap_err().to_string();
+                let unblocked = vigie::unblock(|| ()).await.unwrap_err().to_string();
+                assert!(watched.starts_with("no thread for the observer: "), "{watched}");
+                assert!(unblocked.starts_with("no thread for the pool: "), "{unblocked}");
+                // All of it works once there are threads again.
+                short(false);
+                let client = spawn(TcpStream::connect(listener.local_addr().unwrap()));
+                listener.accept().await.unwrap();
+                client.await.unwrap().unwrap();
+                assert_eq!(vigie::unblock(|| 7).await.unwrap(), 7);
+            })
+            .unwrap();
+        Builder::new().extra_domains(2).run(async {}).unwrap();
+    });
+}
+
 #[test]
 fn a_thread_starter_that_panics_leaves_none() {
     let alive = Shared::<usize>::default();

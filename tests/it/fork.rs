@@ -314,7 +314,7 @@ fn a_child_that_was_forked_between_runs_has_its_own() {
 #[test]
 fn a_child_that_was_forked_between_runs_has_its_own_pool() {
     alone("fork::a_child_that_was_forked_between_runs_has_its_own_pool", || {
-        let unblocks = || vigie::run(vigie::unblock(|| 7)).unwrap() == 7;
+        let unblocks = || vigie::run(vigie::unblock(|| 7)).unwrap().unwrap() == 7;
         assert!(unblocks());
         match fork() {
             None => exit(unblocks()),

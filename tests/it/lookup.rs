@@ -108,8 +108,8 @@ async fn crowded() {
 
     // What was given up never began.
     go.send(()).unwrap();
-    keeper.await.unwrap();
-    assert_eq!(soon(unblock(|| 1)).await, 1);
+    keeper.await.unwrap().unwrap();
+    assert_eq!(soon(unblock(|| 1)).await.unwrap(), 1);
 }
 
 #[test]
