@@ -2,7 +2,7 @@
 //! one, so that to ask costs a load. Of a child that was made past that library, by a bare system call,
 //! nothing is known.
 
-use std::io;
+use std::{fmt, io};
 
 use crate::sync::{AtomicU32, Ordering};
 
@@ -44,4 +44,21 @@ pub(crate) fn watch() -> io::Result<()> {
 #[cfg(not(all(unix, not(miri))))]
 pub(crate) fn watch() -> io::Result<()> {
     Ok(())
+}
+
+/// Ends a child in which there is nobody to return to, as a failure, with a word to the standard error output.
+/// What the parent's threads and `main` have set to be done at its exit, and have not yet written, is theirs.
+#[cfg(unix)]
+pub(crate) fn end_child(why: fmt::Arguments<'_>) -> ! {
+    // Past the lock of `eprintln`, which another of the parent's threads may have held.
+    let _ = rustix::io::write(io::stderr(), format!("{why}\n").as_bytes());
+    // SAFETY: it ends the process, and runs nothing of it before.
+    unsafe { libc::_exit(1) }
+}
+
+/// Nothing forks there.
+#[cfg(not(unix))]
+pub(crate) fn end_child(why: fmt::Arguments<'_>) -> ! {
+    eprintln!("{why}");
+    std::process::exit(1)
 }

@@ -13,9 +13,10 @@ use std::{
 };
 
 use crate::{
-    domain::{Deadlocks, Entered, Fatal, Group, Local, Message, Setting, Tree, UnderWay},
+    domain::{Deadlocks, Domain, Entered, Fatal, Group, Local, Message, Setting, Tree, UnderWay},
     error::{RunError, TaskError},
     events::{Events, Seat},
+    forks,
     shutdown::{self, Report, Reporter},
     stall::{StallReport, StallWatch},
     sync::{Arc, AtomicU64, Ordering},
@@ -471,11 +472,24 @@ fn run_domain(builder: &Builder, group: &Group, index: u32, report: mpsc::Sender
     // Else a domain that fails to begin could not be told from one that has not begun yet.
     drop(report);
     let _entered = local.enter();
+    let watched = Unwinding(local.shared.domain());
     local.run();
     local.finalise();
+    mem::forget(watched);
     if local.shared.has_forked() {
         // Whoever called `run` is in the parent, and a thread that ends would end the child as a success.
-        eprintln!("vigie: {}: {}", local.shared.domain(), RunError::Forked);
-        process::exit(1);
+        forks::end_child(format_args!("vigie: {}: {}", local.shared.domain(), RunError::Forked));
+    }
+}
+
+/// Dropped where this domain ends by a panic that was not caught, of the runtime itself, or of an
+/// [`Interrupt`](crate::events::Interrupt) of another domain. Nobody could end its tasks, or tell those who wait
+/// for them, so that the run would hang.
+struct Unwinding(Domain);
+
+impl Drop for Unwinding {
+    fn drop(&mut self) {
+        eprintln!("vigie: {}: the runtime has panicked, and its tasks cannot be ended", self.0);
+        process::abort();
     }
 }

@@ -382,6 +382,60 @@ fn events_that_block_and_fail_end_the_run() {
     assert_eq!(error.to_string(), "interrupted");
 }
 
+/// Nothing that this domain's tasks wait for could come any more, nor could those be told who wait for them.
+#[cfg(all(unix, not(miri)))]
+#[test]
+fn a_panic_that_nobody_catches_on_another_domain_aborts_instead_of_hanging() {
+    use std::{os::unix::process::ExitStatusExt, thread};
+
+    use crate::support::{child, is_child};
+
+    const NAME: &str = "faults::a_panic_that_nobody_catches_on_another_domain_aborts_instead_of_hanging";
+
+    /// Whoever interrupts its sleep from domain 1 panics.
+    struct Fragile {
+        sleeps: Shared<bool>,
+        end: mpsc::Receiver<()>,
+        ends: mpsc::Sender<()>,
+    }
+
+    impl Events for Fragile {
+        fn select(&mut self, block: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
+            if block {
+                *self.sleeps.lock() = true;
+                // Were it not for the abort, the run would go on for long enough to be seen.
+                let _ = self.end.recv_timeout(LONG / 60);
+            }
+            Ok(())
+        }
+
+        fn interrupt(&self) -> Option<Interrupt> {
+            let ends = Shared::from(self.ends.clone());
+            Some(Box::new(move || {
+                assert_ne!(thread::current().name(), Some("vigie-1"), "the interrupt's own");
+                let _ = ends.lock().send(());
+            }))
+        }
+    }
+
+    if is_child(NAME) {
+        let (sleeps, sleeps_there) = (Shared::<bool>::default(), Shared::<bool>::default());
+        let first = sleeps.clone();
+        let builder = Builder::new().extra_domains(1).events(move |seat| {
+            let (ends, end) = mpsc::channel();
+            let sleeps = if seat.domain().index() == 0 { &first } else { &sleeps_there };
+            Ok(Fragile { sleeps: sleeps.clone(), end, ends })
+        });
+        let there = async move || until(|| *sleeps.lock()).await;
+        builder.run(async { call(there).await.unwrap() }).unwrap();
+        return;
+    }
+    let output = child(NAME).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{said}");
+    assert!(said.contains("vigie: domain 1: the runtime has panicked"), "{said}");
+}
+
 #[test]
 fn events_that_cannot_be_made_are_the_runs_error() {
     for bad in 0..3 {

@@ -9,6 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     process,
     rc::Rc,
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
 };
@@ -240,6 +241,32 @@ fn a_child_of_another_domain_says_why_it_exits() {
                 })
                 .unwrap();
         });
+    });
+}
+
+/// What is to be done at the exit, as to write what is buffered, is the parent's: a child has a copy of it.
+#[test]
+fn a_child_of_another_domain_does_nothing_of_its_parents_exit() {
+    static PARENT: AtomicU32 = AtomicU32::new(0);
+
+    extern "C" fn at_exit() {
+        if process::id() != PARENT.load(Ordering::Relaxed) {
+            exit(false);
+        }
+    }
+
+    alone("fork::a_child_of_another_domain_does_nothing_of_its_parents_exit", || {
+        PARENT.store(process::id(), Ordering::Relaxed);
+        // SAFETY: the function is there as long as the process, and does not unwind.
+        assert_eq!(unsafe { libc::atexit(at_exit) }, 0);
+        let ran = Builder::new().extra_domains(1).run(async {
+            let there = call(async || match fork() {
+                None => pending().await,
+                Some(pid) => status(pid),
+            });
+            assert_eq!(there.await.unwrap(), Some(1));
+        });
+        ran.unwrap();
     });
 }
 
