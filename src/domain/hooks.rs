@@ -2,7 +2,9 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     fmt,
+    ops::Bound::{Excluded, Unbounded},
     rc::{Rc, Weak},
 };
 
@@ -82,7 +84,8 @@ type Function = Rc<RefCell<dyn FnMut()>>;
 /// The hooks of one domain, by the order in which they were added.
 #[derive(Default)]
 pub(super) struct Hooks {
-    list: RefCell<Vec<(u64, Function)>>,
+    list: RefCell<BTreeMap<u64, Function>>,
+    /// Below this are those that were ever added.
     next: Cell<u64>,
     /// Has the domain ended?
     closed: Cell<bool>,
@@ -95,15 +98,13 @@ impl Hooks {
             return None;
         }
         let id = self.next.replace(self.next.get() + 1);
-        self.list.borrow_mut().push((id, Rc::new(RefCell::new(hook))));
+        self.list.borrow_mut().insert(id, Rc::new(RefCell::new(hook)));
         Some(id)
     }
 
     #[must_use]
     fn remove(&self, id: u64) -> Option<Function> {
-        let mut list = self.list.borrow_mut();
-        let at = list.iter().position(|(there, _)| *there == id)?;
-        Some(list.remove(at).1)
+        self.list.borrow_mut().remove(&id)
     }
 
     /// Calls each once; those that are added meanwhile wait for the next time.
@@ -130,18 +131,18 @@ impl Hooks {
         }
     }
 
-    /// The first hook that was added after this one.
+    /// The first hook that was added after this one; the first of all after none.
     fn after(&self, done: Option<u64>) -> Option<(u64, Function)> {
         let list = self.list.borrow();
-        let at = done.map_or(0, |done| list.partition_point(|(id, _)| *id <= done));
-        list.get(at).cloned()
+        let (id, hook) = list.range((done.map_or(Unbounded, Excluded), Unbounded)).next()?;
+        Some((*id, hook.clone()))
     }
 
     /// The domain ends: lets go of all.
     pub(super) fn close(&self) {
         self.closed.set(true);
         let list = self.list.take();
-        for (_, hook) in list {
+        for hook in list.into_values() {
             discard(hook);
         }
     }
