@@ -68,10 +68,17 @@ pub fn signal_sender() -> Result<SignalSender, EventsError> {
 /// [`Metrics::latencies`](crate::Metrics). Without effect in a run that is not
 /// [timed](crate::Builder::timing), and outside of a run.
 pub fn ready_since<R>(at: Instant, f: impl FnOnce() -> R) -> R {
-    let before = Local::with(|local| local.ready_since.replace(Some(at))).flatten();
-    let result = f();
-    Local::with(|local| local.ready_since.set(before));
-    result
+    /// Also if `f` panics, which may be caught.
+    struct Restore(Option<Instant>);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            Local::with(|local| local.ready_since.set(self.0));
+        }
+    }
+
+    let _restore = Restore(Local::with(|local| local.ready_since.replace(Some(at))).flatten());
+    f()
 }
 
 /// Polls an operation that may succeed at once, again and again, and charges its success to the

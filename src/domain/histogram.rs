@@ -31,7 +31,8 @@ impl Histogram {
         self.0.iter().sum()
     }
 
-    /// A bound below which this part of them lies, 0.5 for the median: at most twice what the true value is.
+    /// A bound below which this part of them lies, 0.5 for the median: at most twice what the true value is, or
+    /// a nanosecond where that is 0. From 2³⁸ ns on, about four and a half minutes, it is [`Duration::MAX`].
     /// `None` if there are none. A part that is not between 0 and 1 counts as the nearer of the two.
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         // As a float is: the count is exact below 2^53.
@@ -110,6 +111,15 @@ mod tests {
             let truth = Duration::from_micros((part * 100.0) as u64);
             let told = histogram.quantile(part).unwrap();
             assert!(told > truth && told <= 2 * truth, "{part}: {told:?} for {truth:?}");
+        }
+        for (nanos, bound) in [
+            (0, Duration::from_nanos(1)),
+            ((1 << 38) - 1, Duration::from_nanos(1 << 38)),
+            (1 << 38, Duration::MAX),
+        ] {
+            let recorder = Recorder::default();
+            recorder.record(Duration::from_nanos(nanos));
+            assert_eq!(recorder.snapshot().quantile(0.5), Some(bound));
         }
         assert_eq!(histogram.quantile(-1.0), histogram.quantile(0.0));
         assert_eq!(histogram.quantile(7.0), histogram.quantile(1.0));

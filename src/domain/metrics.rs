@@ -36,7 +36,7 @@ pub struct Metrics {
     pub pushed: u64,
     /// Events that the domain has found by polling.
     pub harvested: u64,
-    /// How often the observer has left the polling to the domain.
+    /// How often the observer has left the polling to the domain, or was about to as the domain ended.
     pub stand_downs: u64,
     /// How often the domain has handed the polling to the observer, the first time among them.
     pub recalls: u64,
@@ -52,7 +52,8 @@ pub struct Metrics {
     pub unread_signals: usize,
     /// Events that were pushed, and that the domain has not read.
     pub unread_events: usize,
-    /// The longest slice that has ended, if the run is [timed](crate::Builder::timing), and there was any.
+    /// The longest slice that has ended, if the run is [timed](crate::Builder::timing), and there was any. The
+    /// destructors that a cancellation runs count as one.
     pub longest_slice: Option<LongSlice>,
     /// If the run is [timed](crate::Builder::timing): how long tasks waited for their turn that news had
     /// resumed. For an event this begins when it was found, by the observer or by the domain (see
@@ -112,10 +113,10 @@ impl Shared {
             parks: own.parks.get(),
             messages: own.messages.get(),
             signals: own.signals.get(),
-            pushed: events.pushed.get(),
-            harvested: events.harvested.get(),
-            stand_downs: events.stand_downs.get(),
-            recalls: events.recalls.get(),
+            pushed: events.observer.pushed.get(),
+            harvested: events.domain.harvested.get(),
+            stand_downs: events.observer.stand_downs.get(),
+            recalls: events.domain.recalls.get(),
             live: own.live.get() as usize,
             signalled: own.signalled.get() as usize,
             ordinary: own.ordinary.get() as usize,
@@ -231,31 +232,44 @@ impl Counters {
 
 /// What the domain's events tell, on any thread.
 #[derive(Debug, Default)]
-#[repr(align(128))]
 pub(crate) struct EventCounters {
+    observer: ByObserver,
+    domain: ByDomain,
+}
+
+/// What the observer writes, while the domain writes the rest; on cache lines of their own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct ByObserver {
     pushed: Counter,
+    stand_downs: Counter,
+}
+
+/// What the domain writes.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct ByDomain {
     received: Counter,
     harvested: Counter,
-    stand_downs: Counter,
     recalls: Counter,
 }
 
 impl EventCounters {
     pub(crate) fn count(&self, what: Counted, count: u64) {
         let counter = match what {
-            Counted::Pushed => &self.pushed,
-            Counted::Received => &self.received,
-            Counted::Harvested => &self.harvested,
-            Counted::StoodDown => &self.stand_downs,
-            Counted::Recalled => &self.recalls,
+            Counted::Pushed => &self.observer.pushed,
+            Counted::StoodDown => &self.observer.stand_downs,
+            Counted::Received => &self.domain.received,
+            Counted::Harvested => &self.domain.harvested,
+            Counted::Recalled => &self.domain.recalls,
         };
         counter.add(count);
     }
 
     fn unread(&self) -> usize {
         // Read before what was pushed, which is counted first: it is less only for lack of order.
-        let received = self.received.get();
-        self.pushed.get().saturating_sub(received) as usize
+        let received = self.domain.received.get();
+        self.observer.pushed.get().saturating_sub(received) as usize
     }
 }
 
@@ -325,5 +339,24 @@ impl Timing {
 
     fn longest_slice(&self) -> Option<LongSlice> {
         *self.slice.lock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_observer_counts_shares_no_cache_line_with_what_the_domain_does() {
+        let counters = EventCounters::default();
+        let places = [&counters.observer.pushed, &counters.observer.stand_downs].map(line);
+        for by_domain in [&counters.domain.received, &counters.domain.harvested, &counters.domain.recalls] {
+            assert!(!places.contains(&line(by_domain)));
+        }
+    }
+
+    /// The longest cache line of a processor that this runs on.
+    fn line(counter: &Counter) -> usize {
+        std::ptr::from_ref(counter).addr() / 128
     }
 }

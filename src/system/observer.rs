@@ -99,7 +99,7 @@ impl Observer {
         let refused = |error| io::Error::other(format!("no thread for the observer: {error}"));
         self.thread = Some(thread.map_err(refused)?);
         if self.always {
-            self.watch.recall();
+            self.recall();
         }
         Ok(())
     }

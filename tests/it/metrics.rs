@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     io::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc,
     task::Poll,
     thread,
@@ -160,7 +161,7 @@ fn events_are_counted_by_who_has_found_them() {
                     let metrics = here();
                     assert!(metrics.pushed + metrics.harvested >= 10, "{metrics:?}");
                     match variant {
-                        Variant::Always => assert_eq!(metrics.harvested, 0),
+                        Variant::Always => assert_eq!((metrics.harvested, metrics.recalls), (0, 1)),
                         Variant::Pipe => assert_eq!(metrics.pushed + metrics.recalls, 0),
                         _ => assert!(metrics.recalls >= 1, "{metrics:?}"),
                     }
@@ -287,6 +288,37 @@ fn the_wait_for_a_turn_begins_when_the_event_was_found() {
     }
 }
 
+/// Waits for its own waker, which another thread uses.
+async fn woken_from_afar() {
+    let mut woken = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut woken, true) {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        thread::spawn(move || waker.wake()).join().unwrap();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn news_of_long_ago_that_panicked_makes_no_other_old() {
+    plain()
+        .timing(true)
+        .run(async {
+            const HOUR: Duration = Duration::from_secs(3600);
+            let at = Instant::now() - HOUR;
+            let caught = catch_unwind(AssertUnwindSafe(|| events::ready_since(at, || panic!("its own"))));
+            assert!(caught.is_err());
+            woken_from_afar().await;
+            let latencies = here().latencies.unwrap();
+            assert_eq!(latencies.count(), 1);
+            assert!(latencies.quantile(1.0).unwrap() < HOUR, "{latencies:?}");
+        })
+        .unwrap();
+}
+
 #[test]
 fn a_seed_keeps_the_times_with_their_tasks() {
     plain()
@@ -295,18 +327,7 @@ fn a_seed_keeps_the_times_with_their_tasks() {
         .run(async {
             let mut resumed = Vec::new();
             for _ in 0..20 {
-                resumed.push(spawn(async {
-                    let mut woken = false;
-                    poll_fn(|cx| {
-                        if std::mem::replace(&mut woken, true) {
-                            return Poll::Ready(());
-                        }
-                        let waker = cx.waker().clone();
-                        thread::spawn(move || waker.wake()).join().unwrap();
-                        Poll::Pending
-                    })
-                    .await;
-                }));
+                resumed.push(spawn(woken_from_afar()));
             }
             vigie::await_all(resumed).await.unwrap();
             assert_eq!(here().latencies.unwrap().count(), 20);
