@@ -44,7 +44,7 @@ fn main() -> std::io::Result<()> {
 #[cfg(feature = "blocking")]
 fn blocks() -> std::io::Result<()> {
     let read = vigie::run(vigie::fs::read_to_string("/dev/null"))??;
-    let sum = vigie::run(vigie::unblock(|| 1 + 2))?;
+    let sum = vigie::run(vigie::unblock(|| 1 + 2))??;
     println!("on the pool: {read:?}, {sum}");
     assert_eq!((read.as_str(), sum), ("", 3));
     Ok(())

@@ -53,7 +53,7 @@
 //! | `into_split` | [`TcpStream::split`](crate::net::TcpStream::split), on one domain; [`try_clone`](crate::net::TcpStream::try_clone) for two |
 //! | `io::unix::AsyncFd` | [`io::AsyncFd`](crate::io::AsyncFd) |
 //! | `sync::{Mutex, RwLock, Semaphore, Barrier, Notify, OnceCell}` | the same in [`lock`](crate::lock), where `Notify` is `Event` |
-//! | `task::spawn_blocking` | [`unblock`](crate::unblock) |
+//! | `task::spawn_blocking` | [`unblock`](crate::unblock): an error is that of a thread that cannot be had; a panic goes on in who awaits it |
 //! | `fs`, `io::stdin` | [`fs`](crate::fs), [`io`](crate::io) |
 //! | `net::lookup_host` | the same in [`net`](crate::net) |
 //! | `signal`, `process` | the modules of the same names |

@@ -105,7 +105,8 @@ impl Pool {
         drop(state);
         if !is_short {
             self.sleeper.wake();
-        } else if let Err(error) = thread::Builder::new().name("vigie-pool".to_owned()).spawn(|| self.serve()) {
+        } else if let Err(error) = thread::Builder::new().name("vigie-pool".to_owned()).spawn(|| self.serve())
+        {
             self.refused(&error);
         }
         number

@@ -100,7 +100,8 @@ pub trait Events: Any {
     /// that `select` never blocks.
     ///
     /// The closure is called only when the domain may be blocked, and never twice for the same
-    /// `select`. It must not block, and must do no harm after the events were finalised.
+    /// `select`. It must not block, and must do no harm after the events were finalised. Nor may it panic: the
+    /// domain would not be woken, and where another one has called it, the process is aborted.
     fn interrupt(&self) -> Option<Interrupt> {
         None
     }

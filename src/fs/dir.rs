@@ -13,9 +13,7 @@ use std::{
 };
 
 use super::{FileType, Metadata};
-use crate::{
-    blocking::{Job, Unblocked},
-};
+use crate::blocking::{Job, Unblocked};
 
 /// How many entries are read at a time.
 const BATCH: usize = 64;

@@ -80,7 +80,9 @@ fn a_closure_keeps_no_domain() {
                 held.let_go();
                 assert_ne!(soon(task).await.unwrap().unwrap(), thread::current().id());
                 // Nor one that has nothing else to do.
-                let there = call(async || (unblock(|| thread::current().id()).await.unwrap(), thread::current().id()));
+                let there = call(async || {
+                    (unblock(|| thread::current().id()).await.unwrap(), thread::current().id())
+                });
                 let (pool, domain) = soon(there).await.unwrap();
                 assert_ne!(pool, domain);
             })
@@ -247,6 +249,31 @@ fn a_closure_that_has_not_begun_never_runs() {
         held.let_go();
         block_on(unblock(|| ())).unwrap();
         assert_eq!((held.has_ended(), *ran.lock()), (true, 0));
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_given_up_takes_no_room_in_the_queue() {
+    use crate::support::{MANY, proc::memory};
+
+    const NAME: &str = "blocking::what_is_given_up_takes_no_room_in_the_queue";
+    const ROOM: usize = 1024;
+    alone_with(NAME, &[("BLOCKING_MAX_THREADS", "1")], || {
+        plain()
+            .run(async {
+                let (begun, _) = Held::begin();
+                let (held, future) = begun.await;
+                let before = memory();
+                for _ in 0..MANY {
+                    assert!(poll_once(unblock(|| [0u8; ROOM])).await.is_none());
+                }
+                let grown = memory().saturating_sub(before) * 1024;
+                assert!(grown < MANY * ROOM / 10, "{grown} bytes");
+                held.let_go();
+                soon(future).await.unwrap();
+            })
+            .unwrap();
     });
 }
 

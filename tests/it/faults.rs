@@ -18,7 +18,7 @@ use vigie::{
     time::sleep,
 };
 
-use crate::support::{Bomb, Gate, Log, Shared, alone, each, on_drop, plain, turns, until};
+use crate::support::{Bomb, Gate, Log, Shared, alone, each, on_drop, plain, soon, turns, until};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -590,8 +590,8 @@ fn where_the_user_may_have_no_more_threads_everything_that_needs_one_says_so() {
             .extra_domains(0)
             .run(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-                let watched = listener.accept().await.unwrap_err().to_string();
-                let unblocked = vigie::unblock(|| ()).await.unwrap_err().to_string();
+                let watched = soon(listener.accept()).await.unwrap_err().to_string();
+                let unblocked = soon(vigie::unblock(|| ())).await.unwrap_err().to_string();
                 assert!(watched.starts_with("no thread for the observer: "), "{watched}");
                 assert!(unblocked.starts_with("no thread for the pool: "), "{unblocked}");
                 // All of it works once there are threads again.

@@ -24,7 +24,7 @@ use vigie::{
     uncancellable,
 };
 
-use crate::support::{Gate, alone, each, on_drop, ticker};
+use crate::support::{Gate, alone, each, on_drop, soon, ticker};
 
 const LONG: Duration = Duration::from_secs(3600);
 /// Seconds that a child may live.
@@ -396,7 +396,7 @@ fn a_child_that_computes_takes_no_event_from_its_parent() {
                         vigie::should_yield();
                     }
                 }
-                assert_eq!(reader.await.unwrap().unwrap(), 1);
+                assert_eq!(soon(reader).await.unwrap().unwrap(), 1);
             });
         });
     });
