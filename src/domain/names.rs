@@ -1,4 +1,4 @@
-//! The names of tasks, beside these: a task without one costs nothing but a bit.
+//! The names of tasks, in a table beside these: few have one, and the others are to cost nothing but a bit.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -15,14 +15,15 @@ use crate::{
 /// [`stall_watch`](crate::Builder::stall_watch), the [longest slice](crate::Metrics::longest_slice) and the
 /// spans of the feature `tracing`.
 ///
-/// The task names itself, however it was started: by `spawn`, by `call`, into a set, or as the main task. Until
-/// its first slice it has no name, nor has it that of its parent. What runs within a task, as a
-/// [`scope`](crate::scope()) does, names that task, and so does a destructor that its end runs. Another name
-/// replaces the one before, and an empty one takes it away. No two need be different.
+/// A task names itself, however it was started: by `spawn`, by `call`, into a set, or as the main task. Until
+/// it does so it has none: not its parent's. What runs within a task, as a [`scope`](crate::scope()) does,
+/// names that task, and so does a destructor that its end runs. Another name replaces the one before, and an
+/// empty one takes it away. Several tasks may have the same.
 ///
-/// A name costs an allocation, unless it is an `Arc<str>` already, and a place in a table, until the task has
-/// finished. However long it is, it is kept, and shown, whole; what a line of text cannot show is
-/// escaped. Tasks without a name cost what they would if there were none.
+/// A name costs an allocation, unless it is an `Arc<str>` already, and a place in a table of the domain, until
+/// the task has finished; slices cost no more for it. However long it is, it is kept and shown whole; what
+/// would break a line is escaped. A task without a name costs nothing more than a look, at its end, whether it
+/// had one.
 ///
 /// # Errors
 ///
@@ -30,23 +31,20 @@ use crate::{
 /// own code.
 ///
 /// ```
-/// use vigie::{name_task, spawn, yield_now};
+/// use vigie::{TaskError, name_task, spawn, yield_now};
+///
+/// async fn clock() -> Result<(), TaskError> {
+///     name_task("clock")?;
+///     std::future::pending().await
+/// }
 ///
 /// vigie::run(async {
-///     let clock = spawn(async {
-///         name_task("clock")?;
-///         std::future::pending().await
-///     });
-///     let reader = spawn(async {
-///         name_task(format!("reader {}", 7))?;
-///         std::future::pending().await
-///     });
+///     let clock = spawn(clock());
 ///     yield_now().await;
-///
 ///     let tree = vigie::tree().await.unwrap();
-///     let names: Vec<_> = tree.tasks().iter().map(|task| task.name()).collect();
-///     assert_eq!(names, [None, Some("clock"), Some("reader 7")]);
-///     # let _: (vigie::Promise<Result<(), vigie::TaskError>>, vigie::Promise<Result<(), vigie::TaskError>>) = (clock, reader);
+///     assert_eq!(tree.tasks()[1].name(), Some("clock"));
+///     println!("{tree}");
+///     clock.cancel().await.unwrap();
 /// }).unwrap();
 /// ```
 pub fn name_task(name: impl Into<Arc<str>>) -> Result<(), TaskError> {
