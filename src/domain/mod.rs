@@ -1,10 +1,9 @@
 //! Domains: a thread each, and the tasks that live on it.
 //!
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
-//! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks,
-//! `names` how these are called, `deadlock` how a
-//! run notices that it is stuck, `fork` that its process has forked, `metrics` what it counts and times,
-//! and `access` how code inside a task reaches the domain it runs on.
+//! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `names` how these
+//! are called, `deadlock` how a run notices that it is stuck, `fork` that its process has forked,
+//! `metrics` what it counts and times, and `access` how code inside a task reaches the domain it runs on.
 
 pub(crate) mod access;
 mod deadlock;
