@@ -34,6 +34,7 @@ use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, io::BufReader};
 use vigie::{
     Domain,
     channel::{Receiver, Sender, bounded},
+    name_task,
     net::{TcpListener, TcpStream},
     spawn,
     time::timeout,
@@ -384,8 +385,10 @@ async fn talk(stream: &TcpStream, here: &Here, member: Member, queue: &Sender<Li
                 tell("* a name has letters and digits, at most 24 bytes; yours?\n");
                 continue;
             }
-            here.send(ToRoom::Join { member, name, joined }).await?;
+            here.send(ToRoom::Join { member, name: name.clone(), joined }).await?;
             if answer.recv().await.unwrap_or(false) {
+                // The connection's task is called as its member is.
+                name_task(name)?;
                 return Ok(true);
             }
         }

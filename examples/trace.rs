@@ -1,5 +1,6 @@
 //! Writes down what a small run does, for <https://ui.perfetto.dev> or chrome://tracing: a row for each
-//! domain and for each observer, with the slices of the tasks, the parks, and what the observers push.
+//! domain and for each observer, with the slices of the tasks, by their names and by where they were started,
+//! the parks, and what the observers push.
 //!
 //! `trace [FILE]` writes to FILE, by default `trace.json`. The subscriber below is all that it takes.
 
@@ -28,7 +29,7 @@ use tracing::{
     span::{Attributes, Record},
 };
 use vigie::{
-    Builder, TaskSet, call,
+    Builder, TaskSet, call, name_task,
     net::{TcpListener, TcpStream},
     parallel, spawn,
     time::sleep,
@@ -56,6 +57,7 @@ const CONNECTIONS: usize = 4;
 
 /// An echo server with a few connections, beside tasks that compute, on all domains.
 async fn work() -> io::Result<()> {
+    name_task("main")?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let addr = listener.local_addr()?;
     let server = call(move || serve(listener));
@@ -68,12 +70,13 @@ async fn work() -> io::Result<()> {
         talked??;
     }
     for computed in computing.await? {
-        computed?;
+        computed??;
     }
     server.await?
 }
 
 async fn serve(listener: TcpListener) -> io::Result<()> {
+    name_task("server")?;
     let mut connections = TaskSet::new();
     for _ in 0..CONNECTIONS {
         let (stream, _) = listener.accept().await?;
@@ -96,7 +99,8 @@ async fn talk(addr: SocketAddr) -> io::Result<()> {
 }
 
 /// Gives way when there is news.
-async fn compute(n: u32) -> u64 {
+async fn compute(n: u32) -> io::Result<u64> {
+    name_task(format!("sum {n}"))?;
     let mut sum = 0u64;
     for k in 0..1u64 << n {
         sum = sum.wrapping_add(std::hint::black_box(k * k));
@@ -104,15 +108,23 @@ async fn compute(n: u32) -> u64 {
             yield_if_needed().await;
         }
     }
-    sum
+    Ok(sum)
 }
 
-/// The events of the trace, as JSON, and the names of the spans.
+/// The events of the trace, as JSON, and what the spans are called.
 struct Trace {
     start: Instant,
     events: Mutex<Vec<String>>,
-    spans: Mutex<HashMap<u64, String>>,
+    spans: Mutex<HashMap<u64, Called>>,
     next: AtomicU64,
+}
+
+/// What a task is called.
+#[derive(Clone)]
+struct Called {
+    /// Empty as long as it has none.
+    name: String,
+    location: String,
 }
 
 thread_local! {
@@ -192,12 +204,17 @@ impl Subscriber for Recorder {
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let id = self.0.number();
-        let name = Text::of("location", |text| span.record(text));
-        self.0.spans.lock().unwrap().insert(id, name);
+        let location = Text::of("location", |text| span.record(text));
+        self.0.spans.lock().unwrap().insert(id, Called { name: String::new(), location });
         Id::from_u64(id)
     }
 
-    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+    /// The task has a name now, or another one.
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        if let Some(called) = self.0.spans.lock().unwrap().get_mut(&span.into_u64()) {
+            called.name = Text::of("name", |text| values.record(text));
+        }
+    }
 
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
 
@@ -219,9 +236,10 @@ impl Subscriber for Recorder {
 
     fn exit(&self, span: &Id) {
         let since = ENTERED.with_borrow_mut(Vec::pop);
-        let name = self.0.spans.lock().unwrap().get(&span.into_u64()).cloned();
-        if let (Some(since), Some(name)) = (since, name) {
-            self.0.lasted(&name, since);
+        let called = self.0.spans.lock().unwrap().get(&span.into_u64()).cloned();
+        if let (Some(since), Some(Called { name, location })) = (since, called) {
+            let label = if name.is_empty() { location } else { format!("{name}, {location}") };
+            self.0.lasted(&label, since);
         }
     }
 }
@@ -241,6 +259,12 @@ impl Text {
 }
 
 impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == self.field {
+            self.text = value.escape_debug().to_string();
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == self.field {
             self.text = format!("{value:?}");

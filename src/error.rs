@@ -21,7 +21,7 @@ pub enum TaskError {
     NoDomainAvailable,
     /// The promise was awaited by a task that is not its parent.
     NotAChild,
-    /// The task was to be started outside of any task: on a thread without a runtime, after the end
+    /// A task was to be started, or named, outside of any task: on a thread without a runtime, after the end
     /// of the run, or from within an event's own code.
     OutsideRuntime,
     /// The task was to be started, or awaited, by a task that is ending: from a destructor that its end

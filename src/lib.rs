@@ -60,7 +60,8 @@
 //!
 //! ## When it gets stuck
 //!
-//! [`tree()`] lists the live tasks, each with the place that started it, and prints them as a tree. A run
+//! [`tree()`] lists the live tasks, each with the place that started it and with the name that it has given
+//! itself ([`name_task`]), if any, and prints them as a tree. A run
 //! in which nothing can wake any task ends with that tree as its error: see [`Deadlocks`]. One that goes on
 //! after its main task has ended tells why, if [`Builder::shutdown_report`] asks for that.
 //!
@@ -153,7 +154,8 @@
 //!
 //! Each domain counts its slices, parks, messages and events, and says how many tasks wait:
 //! [`Domain::metrics`]. How long slices take, and how long tasks wait for theirs, is measured where
-//! [`Builder::timing`] asks for it. A slice that does not end is told of by a [`Builder::stall_watch`].
+//! [`Builder::timing`] asks for it. A slice that does not end is told of by a [`Builder::stall_watch`], with
+//! the [name](name_task) of its task.
 //!
 //! # Outside of a run
 //!
@@ -184,7 +186,7 @@
 //! | `sync` | `lock` and `channel`, which need no events |
 //! | `signal`, `process` | the modules of these names, with a back end, on Unix |
 //! | `hyper` | the module of that name: HTTP/1 and HTTP/2, by hyper |
-//! | `tracing` | a span of that crate's for each task, named `task`, within its parent's, entered for each slice; events for parks and for the hand-overs between domain and observer; all with the target `vigie`. The subscriber has to be the program's (`set_global_default`): the other domains are other threads |
+//! | `tracing` | a span of that crate's for each task, named `task`, within its parent's, entered for each slice, with the task's own name as the field `name`; events for parks and for the hand-overs between domain and observer; all with the target `vigie`. The subscriber has to be the program's (`set_global_default`): the other domains are other threads |
 //!
 //! Who comes from tokio or from Miou finds what becomes of what in the module `porting`.
 
@@ -258,7 +260,7 @@ pub use crate::blocking::unblock;
 pub use crate::{
     domain::{
         Deadlocks, Domain, Histogram, Hook, LongSlice, Metrics, TaskId, TaskInfo, TaskState, Tree,
-        access::should_yield, on_tick, tree,
+        access::should_yield, name_task, on_tick, tree,
     },
     domain_local::DomainLocal,
     error::{Panic, RunError, TaskError},

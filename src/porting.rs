@@ -43,6 +43,7 @@
 //! | `JoinError` | [`TaskError`](crate::TaskError) |
 //! | `tokio::join!`, `try_join!` | [`scope`](crate::scope()) for futures that borrow, [`both`](crate::both) and [`await_all`](crate::await_all) for tasks; or futures-lite's `zip` |
 //! | `tokio::select!` | [`await_first`](crate::await_first) and [`await_one`](crate::await_one) for tasks; or futures-lite's `or`, `race` |
+//! | `task::Builder::name` | [`name_task`](crate::name_task), called by the task itself |
 //! | `task::yield_now` | [`yield_now`](crate::yield_now) |
 //! | `task::consume_budget`, `coop` | [`yield_if_needed`](crate::yield_if_needed), [`should_yield`](crate::should_yield) in computations; [`events::charged`](crate::events::charged) in operations |
 //! | `task_local!`, `thread_local!` | [`TaskLocal`](crate::TaskLocal), [`DomainLocal`](crate::DomainLocal) |

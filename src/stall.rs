@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Domain, Running, Shared, TaskId},
+    domain::{Domain, Label, Running, Shared, TaskId},
     runtime::{Builder, SpawnThread},
     sync::Arc,
     task::{catch, discard},
@@ -26,7 +26,9 @@ pub struct Stall {
     pub domain: Domain,
     /// The task that keeps it.
     pub task: TaskId,
-    /// Where that was spawned or called.
+    /// Its name, if it has given itself one by [`name_task`](crate::name_task).
+    pub name: Option<Arc<str>>,
+    /// Where it was spawned or called.
     pub location: &'static Location<'static>,
     /// How long the slice has taken so far.
     pub elapsed: Duration,
@@ -38,8 +40,9 @@ pub struct Stall {
 
 impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { domain, task, location, elapsed, ready, unread } = self;
-        write!(f, "{task}, {location}, has kept {domain} for {elapsed:?}")?;
+        let Self { domain, task, name, location, elapsed, ready, unread } = self;
+        let label = Label(*task, name.as_deref());
+        write!(f, "{label}, {location}, has kept {domain} for {elapsed:?}")?;
         write!(f, "; {ready} ready tasks and {unread} messages wait behind it")
     }
 }
@@ -47,7 +50,7 @@ impl fmt::Display for Stall {
 impl Builder {
     /// Reports a slice that lasts longer than this, while it still does, once: a task that computes for long
     /// without giving way, or blocks its thread, and so keeps all others of its domain from running. Prints
-    /// the task, where it was started, and how much waits behind it to the standard error output.
+    /// the task, its [name](crate::name_task), where it was started, and how much waits behind it to the standard error output.
     ///
     /// One thread watches all domains, and looks each time that so long has passed; shorter than a
     /// millisecond counts as that. For its sake each slice takes a look at a clock and a lock that is mostly free. The
@@ -165,9 +168,10 @@ impl Rounds {
         let after = self.report.after.max(SHORTEST);
         let mut pause = after;
         for (peer, reported) in self.peers.iter().zip(&mut self.reported) {
-            let Some(running) = peer.running().filter(|running| Some(*running) != *reported) else {
+            let Some((running, name)) = peer.running() else { continue };
+            if *reported == Some(running) {
                 continue;
-            };
+            }
             let elapsed = running.since.elapsed();
             if elapsed < after {
                 pause = pause.min(after - elapsed);
@@ -176,7 +180,7 @@ impl Rounds {
             *reported = Some(running);
             let (ready, unread) = peer.waiting();
             let Running { task, location, .. } = running;
-            let stall = Stall { domain: task.domain(), task, location, elapsed, ready, unread };
+            let stall = Stall { domain: task.domain(), task, name, location, elapsed, ready, unread };
             // What it says is the user's; if it panics, the panic hook has told.
             if let Err(panic) = catch(|| (self.report.tell)(&stall)) {
                 discard(panic);

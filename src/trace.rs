@@ -9,7 +9,7 @@ pub(crate) use self::on::*;
 mod on {
     use std::{cell::RefCell, panic::Location};
 
-    use tracing::{Id, Level, Span, event, span};
+    use tracing::{Id, Level, Span, event, field::Empty, span};
 
     use crate::{
         domain::{Domain, TaskId},
@@ -48,14 +48,22 @@ mod on {
             let (id, domain) = (task.key().serial, task.domain().index());
             // A subscriber is anybody's code. If it panics, nothing is recorded of the task.
             shielded(|| {
-                let span =
-                    span!(target: "vigie", parent: parent.0, Level::DEBUG, "task", id, domain, %location);
+                let span = span!(
+                    target: "vigie", parent: parent.0, Level::DEBUG, "task", id, domain, %location, name = Empty
+                );
                 self.0.replace(span);
             });
         }
 
         fn id(&self) -> SpanId {
             SpanId(self.0.borrow().id())
+        }
+
+        /// The task has a name, or another one.
+        pub(crate) fn name(&self, name: &str) {
+            shielded(|| {
+                self.0.borrow().record("name", name);
+            });
         }
 
         /// Runs a slice, or the end of the task, within it.
@@ -131,6 +139,8 @@ mod off {
         }
 
         pub(crate) fn open(&self, _parent: SpanId, _task: TaskId, _location: &'static Location<'static>) {}
+
+        pub(crate) fn name(&self, _name: &str) {}
 
         #[inline(always)]
         pub(crate) fn within<R>(&self, run: impl FnOnce() -> R) -> R {

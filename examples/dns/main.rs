@@ -25,7 +25,7 @@ use std::{
 };
 
 use vigie::{
-    Domain, TaskSet, TryNext, call_on,
+    Domain, TaskSet, TryNext, call_on, name_task,
     net::UdpSocket,
     spawn,
     time::{sleep, timeout},
@@ -115,7 +115,7 @@ fn forward(args: &Args, settings: Settings) -> io::Result<()> {
         forwarders.push(spawn(forward_here(socket, stop, settings)));
         let mut total = Counts::default();
         for forwarder in forwarders {
-            let counts = forwarder.await?;
+            let counts = forwarder.await??;
             total.queries += counts.queries;
             total.cached += counts.cached;
             total.failed += counts.failed;
@@ -126,7 +126,8 @@ fn forward(args: &Args, settings: Settings) -> io::Result<()> {
 }
 
 /// Answers on this domain until told to stop, and then those queries that are under way.
-async fn forward_here(socket: UdpSocket, stop: Stop, settings: Arc<Settings>) -> Counts {
+async fn forward_here(socket: UdpSocket, stop: Stop, settings: Arc<Settings>) -> io::Result<Counts> {
+    name_task("receive")?;
     let grace = settings.grace;
     let here = Rc::new(Forwarder::new(socket, settings));
     let mut queries = TaskSet::new();
@@ -150,7 +151,7 @@ async fn forward_here(socket: UdpSocket, stop: Stop, settings: Arc<Settings>) ->
     }
     // What is left after the grace is cancelled, as the set is dropped.
     let _ = timeout(grace, async { while queries.next().await.is_some() {} }).await;
-    here.counts.get()
+    Ok(here.counts.get())
 }
 
 /// A domain's forwarder.

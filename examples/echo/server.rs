@@ -10,7 +10,7 @@ use std::{
 use async_channel::Receiver;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future::or};
 use vigie::{
-    Domain, TaskSet, TryNext, call_on, events,
+    Domain, TaskSet, TryNext, call_on, events, name_task,
     net::{TcpListener, TcpStream},
     spawn,
     time::timeout,
@@ -52,6 +52,7 @@ pub(crate) fn serve(args: &Args, address: SocketAddr) -> io::Result<()> {
 
 /// Accepts on this domain until told to stop, then waits for the connections; how many there were.
 async fn serve_here(listener: TcpListener, stop: Receiver<()>, grace: Duration) -> io::Result<u64> {
+    name_task("accept")?;
     let mut connections = TaskSet::new();
     let mut served = 0;
     loop {

@@ -9,7 +9,7 @@ use std::{
 
 use futures_lite::AsyncReadExt;
 use vigie::{
-    Domain, TaskSet, TryNext, call_on,
+    Domain, TaskSet, TryNext, call_on, name_task,
     net::{TcpListener, TcpStream},
     spawn,
     time::timeout,
@@ -62,6 +62,7 @@ where
     S: Fn(TcpStream, Stop) -> F,
     F: Future<Output = ()> + 'static,
 {
+    name_task("accept")?;
     let mut connections = TaskSet::new();
     let mut served = 0;
     while let Some(accepted) = stop.unless(listener.accept()).await {

@@ -426,6 +426,7 @@ impl Subtree for Local {
         let removed = tasks.remove(task.node().key);
         self.shared.counters.live.set(tasks.len() as u64);
         drop(tasks);
+        self.shared.names.forget(task.node());
         task.publish();
         drop(removed);
     }

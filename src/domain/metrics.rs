@@ -6,9 +6,9 @@ use std::{
 };
 
 use crate::{
-    domain::{Domain, Histogram, Local, Setting, Shared, TaskId, histogram::Recorder},
+    domain::{Domain, Histogram, Local, Setting, Shared, TaskId, histogram::Recorder, names::Names},
     events::Counted,
-    sync::{AtomicU64, Mutex, Ordering},
+    sync::{Arc, AtomicU64, Mutex, Ordering},
     task::Node,
 };
 
@@ -62,11 +62,13 @@ pub struct Metrics {
 }
 
 /// A slice that took long; part of [`Metrics`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LongSlice {
     /// The task.
     pub task: TaskId,
+    /// Its name when the slice ended, if it had one; see [`name_task`](crate::name_task).
+    pub name: Option<Arc<str>>,
     /// Where it was spawned or called.
     pub location: &'static Location<'static>,
     /// How long it kept its domain.
@@ -134,9 +136,11 @@ impl Shared {
         (ready as usize, self.inbox.len() + self.signals.len() + self.events.unread())
     }
 
-    /// The slice under way, if slices are watched.
-    pub(crate) fn running(&self) -> Option<Running> {
-        *self.observed.as_ref()?.running.as_ref()?.lock()
+    /// The slice under way, if slices are watched, and the name of its task.
+    pub(crate) fn running(&self) -> Option<(Running, Option<Arc<str>>)> {
+        let slice = self.observed.as_ref()?.running.as_ref()?.lock();
+        // The slice does not end before the lock is free, nor does the task that has the name.
+        slice.map(|slice| (slice, self.names.get(slice.task.key())))
     }
 
     pub(crate) fn timing(&self) -> Option<&Timing> {
@@ -163,7 +167,7 @@ impl Local {
             Some(observed) => {
                 let (task, since) = (TaskId::new(self.shared.domain(), node.key), Instant::now());
                 let slice = Running { task, location: node.location, since };
-                observed.slice(slice, || node.span.within(run))
+                observed.slice(slice, &self.shared.names, || node.span.within(run))
             }
         }
     }
@@ -299,12 +303,12 @@ impl Observed {
 
     /// Runs a slice, which does not panic.
     #[inline(never)]
-    fn slice<R>(&self, slice: Running, run: impl FnOnce() -> R) -> R {
+    fn slice<R>(&self, slice: Running, names: &Names, run: impl FnOnce() -> R) -> R {
         self.set_running(Some(slice));
         let result = run();
         self.set_running(None);
         if let Some(timing) = &self.timing {
-            timing.slice(slice);
+            timing.slice(slice, names);
         }
         result
     }
@@ -327,18 +331,19 @@ pub(crate) struct Timing {
 
 impl Timing {
     /// This slice has ended.
-    fn slice(&self, slice: Running) {
+    fn slice(&self, slice: Running, names: &Names) {
         let Running { task, location, since } = slice;
         let duration = since.elapsed();
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         if nanos > self.longest.get() {
             self.longest.set(nanos);
-            *self.slice.lock() = Some(LongSlice { task, location, duration });
+            let name = names.get(task.key());
+            *self.slice.lock() = Some(LongSlice { task, name, location, duration });
         }
     }
 
     fn longest_slice(&self) -> Option<LongSlice> {
-        *self.slice.lock()
+        self.slice.lock().clone()
     }
 }
 

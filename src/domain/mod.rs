@@ -1,9 +1,9 @@
 //! Domains: a thread each, and the tasks that live on it.
 //!
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
-//! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `deadlock` how a
-//! run notices that it is stuck, `fork` that its process has forked, `metrics` what it counts and times,
-//! and `access` how code inside a task reaches the domain it runs on.
+//! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `names` how these
+//! are called, `deadlock` how a run notices that it is stuck, `fork` that its process has forked,
+//! `metrics` what it counts and times, and `access` how code inside a task reaches the domain it runs on.
 
 pub(crate) mod access;
 mod deadlock;
@@ -13,6 +13,7 @@ mod hooks;
 mod inquiry;
 mod local;
 mod metrics;
+mod names;
 mod rare;
 mod run_queue;
 mod shared;
@@ -27,6 +28,7 @@ pub use self::{
     hooks::{Hook, on_tick},
     inquiry::tree,
     metrics::{LongSlice, Metrics},
+    names::name_task,
     tree::{TaskInfo, TaskState, Tree},
 };
 pub(crate) use self::{
@@ -34,6 +36,7 @@ pub(crate) use self::{
     inquiry::Inquiry,
     local::{Entered, Local, Setting},
     metrics::Running,
+    names::Label,
     shared::{Ask, Fatal, Group, Message, Shared},
 };
 use crate::slots::Key;
@@ -84,7 +87,7 @@ impl fmt::Display for Domain {
     }
 }
 
-/// Names a task of a run: plain data, never used again in the same run.
+/// Identifies a task of a run: plain data, never used again in the same run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId {
     domain: Domain,

@@ -6,6 +6,7 @@ use crate::{
     domain::{
         Domain, Local, Setting,
         metrics::{Counters, EventCounters, Observed},
+        names::Names,
     },
     events::Uid,
     forks,
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) senders: Outsiders,
     pub(super) counters: Counters,
     pub(crate) events: EventCounters,
+    pub(super) names: Names,
     /// If anything of that is asked for.
     pub(super) observed: Option<Box<Observed>>,
 }
@@ -88,6 +90,7 @@ impl Shared {
             senders: Outsiders::new(),
             counters: Counters::default(),
             events: EventCounters::default(),
+            names: Names::new(),
             observed: Observed::new(setting),
         }
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, panic::Location};
 
 use crate::{
-    domain::{Domain, Local, Shared, TaskId},
+    domain::{Domain, Label, Local, Shared, TaskId},
     slots::Key,
     sync::Arc,
     task::{Parent, Task},
@@ -22,6 +22,7 @@ pub struct TaskInfo {
     id: TaskId,
     parent: Option<TaskId>,
     depth: usize,
+    name: Option<Arc<str>>,
     location: &'static Location<'static>,
     state: TaskState,
     is_cancelled: bool,
@@ -82,7 +83,8 @@ impl Tree {
         push(None, 0, &mut next);
         while let Some((parent, depth, record)) = next.pop() {
             let Record { id, location, state, is_cancelled, .. } = *record;
-            tasks.push(TaskInfo { id, parent, depth, location, state, is_cancelled });
+            let name = record.name.clone();
+            tasks.push(TaskInfo { id, parent, depth, name, location, state, is_cancelled });
             push(Some(id), depth + 1, &mut next);
         }
         Self { tasks, silent }
@@ -90,7 +92,7 @@ impl Tree {
 }
 
 impl TaskInfo {
-    /// Its name.
+    /// Which task it is.
     pub fn id(&self) -> TaskId {
         self.id
     }
@@ -108,6 +110,11 @@ impl TaskInfo {
     /// The domain it runs on.
     pub fn domain(&self) -> Domain {
         self.id.domain()
+    }
+
+    /// Its name, if it has given itself one by [`name_task`](crate::name_task).
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// Where it was spawned or called.
@@ -128,13 +135,14 @@ impl TaskInfo {
 
     fn looks_like(&self, other: &Self) -> bool {
         let look = |task: &Self| (task.parent, task.location, task.domain(), task.state, task.is_cancelled);
-        look(self) == look(other)
+        look(self) == look(other) && self.name == other.name
     }
 }
 
 impl fmt::Display for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}, {}: {}", self.id, self.location, self.domain(), self.state)?;
+        let label = Label(self.id, self.name());
+        write!(f, "{label}, {}, {}: {}", self.location, self.domain(), self.state)?;
         if self.is_cancelled { f.write_str(", cancelled") } else { Ok(()) }
     }
 }
@@ -240,6 +248,7 @@ pub(crate) struct Record {
     parent: Option<Key>,
     /// The call by which it was started, if it was called.
     call: Option<Key>,
+    name: Option<Arc<str>>,
     location: &'static Location<'static>,
     state: TaskState,
     is_cancelled: bool,
@@ -270,6 +279,7 @@ impl Local {
             id: TaskId::new(self.shared.domain(), node.key),
             parent: node.parent().map(|parent| parent.node().key),
             call,
+            name: node.named.get().then(|| self.shared.names.get(node.key)).flatten(),
             location: node.location,
             state,
             is_cancelled: node.is_cancelled(),

@@ -118,6 +118,8 @@ pub(crate) struct Node {
     pub(crate) span: TaskSpan,
     /// Is it in a run queue?
     pub(crate) queued: Cell<bool>,
+    /// Does its domain keep a name of it?
+    pub(crate) named: Cell<bool>,
     /// Set as soon as its future begins to go.
     ending: Cell<Option<Ending>>,
     cancelled: Cell<bool>,
@@ -149,6 +151,7 @@ impl Node {
             location,
             span: TaskSpan::new(),
             queued: Cell::new(false),
+            named: Cell::new(false),
             ending: Cell::new(None),
             cancelled: Cell::new(false),
             finished: Cell::new(false),

@@ -374,6 +374,23 @@ fn of_two_that_are_ready_the_second_runs_in_the_parent_only() {
     });
 }
 
+#[test]
+fn a_child_may_name_its_tasks() {
+    alone("fork::a_child_may_name_its_tasks", || {
+        run_child(Builder::new().extra_domains(1), async || {
+            for name in ["main", "of the child"] {
+                vigie::name_task(name).unwrap();
+            }
+            let _end = on_drop(|| {
+                if vigie::name_task("ending").is_err() {
+                    exit(false);
+                }
+            });
+            sleep(LONG).await.unwrap();
+        });
+    });
+}
+
 /// Asked whether it should give way, a child does not poll in its parent's place.
 #[test]
 fn a_child_that_computes_takes_no_event_from_its_parent() {

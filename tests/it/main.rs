@@ -30,6 +30,7 @@ mod lock;
 #[cfg(feature = "blocking")]
 mod lookup;
 mod metrics;
+mod names;
 mod net;
 #[cfg(all(unix, feature = "process"))]
 mod process;

@@ -66,7 +66,16 @@ impl Subscriber for Ear {
         Id::from_u64(id)
     }
 
-    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        let mut fields = BTreeMap::new();
+        values.record(&mut Fields(&mut fields));
+        // It may name the task in turn.
+        if fields.get("name").is_some_and(|name| name == "\"of old\"") {
+            vigie::name_task("of late").unwrap();
+            panic!("a subscriber that fails harms no task");
+        }
+        self.spans.lock().get_mut(&span.into_u64()).unwrap().fields.extend(fields);
+    }
 
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
 
@@ -146,6 +155,33 @@ fn each_task_is_a_span_within_its_parents_on_every_domain() {
 }
 
 #[test]
+fn the_name_of_a_task_is_a_field_of_its_span() {
+    alone("trace::the_name_of_a_task_is_a_field_of_its_span", || {
+        let ear = Ear::default();
+        tracing::subscriber::set_global_default(ear.clone()).unwrap();
+        let spans = ear.spans.clone();
+        let name = move |at: u64| spans.lock()[&at].fields.get("name").cloned();
+        plain()
+            .run(async move {
+                assert_eq!(name(1), None);
+                vigie::name_task("main").unwrap();
+                assert_eq!(name(1).as_deref(), Some("\"main\""));
+                let theirs = name.clone();
+                let there = call(async move || {
+                    vigie::name_task("there").unwrap();
+                    vigie::name_task("another").unwrap();
+                    assert_eq!(theirs(2).as_deref(), Some("\"another\""));
+                    vigie::name_task("of old").unwrap();
+                    assert_eq!(theirs(2).as_deref(), Some("\"of late\""));
+                });
+                there.await.unwrap();
+                assert_eq!(name(1).as_deref(), Some("\"main\""));
+            })
+            .unwrap();
+    });
+}
+
+#[test]
 fn parks_and_hand_overs_are_events() {
     alone("trace::parks_and_hand_overs_are_events", || {
         let ear = Ear::default();
@@ -197,6 +233,7 @@ fn the_example_writes_a_trace_with_rows_for_domains_and_observers() {
     for domain in 0..3 {
         let row = row(&format!("domain {domain}"));
         assert!(has(&row, "X", "trace.rs:"), "slices of domain {domain}");
+        assert!(has(&row, "X", ["main, ", "server, ", "sum 2"][domain]), "named slices of domain {domain}");
         assert!(has(&row, "X", "park"), "parks of domain {domain}");
     }
     for observer in 0..2 {

@@ -16,6 +16,7 @@ use hyper_util::{server::conn::auto, service::TowerToHyperService};
 use vigie::{
     Domain, TaskSet, TryNext, call_on,
     hyper::{Executor, Io, Timer},
+    name_task,
     net::{TcpListener, TcpStream},
     spawn,
     time::{sleep, timeout},
@@ -77,7 +78,7 @@ fn serve(mut words: Words) -> Result<(), Error> {
         println!("stopping");
         let mut served = 0;
         for server in servers {
-            served += server.await?;
+            served += server.await??;
         }
         println!("served {served} connections");
         Ok(())
@@ -98,7 +99,8 @@ impl Server {
     }
 
     /// Accepts until told to stop, then waits for the connections; how many there were.
-    async fn serve(self) -> u64 {
+    async fn serve(self) -> io::Result<u64> {
+        name_task("accept")?;
         let Self { listener, connection, grace } = self;
         let mut connections = TaskSet::new();
         let mut served = 0;
@@ -120,7 +122,7 @@ impl Server {
         drop(listener);
         // What is left after the grace is cancelled, as the set is dropped.
         let _ = timeout(grace, async { while connections.next().await.is_some() {} }).await;
-        served
+        Ok(served)
     }
 }
 
