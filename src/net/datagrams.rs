@@ -78,8 +78,8 @@ macro_rules! datagrams {
             ///
             /// # Errors
             ///
-            /// The system's: [`ConnectionRefused`](::std::io::ErrorKind::ConnectionRefused) if what it sent to
-            /// the network, to where it is connected, is known to have found nobody.
+            /// The system's: on a network, [`ConnectionRefused`](::std::io::ErrorKind::ConnectionRefused) if the
+            /// socket is connected, and what it sent is known to have found nobody.
             ///
             /// ```
             /// # use vigie::net::*;
