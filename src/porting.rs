@@ -63,6 +63,15 @@
 //! | `sync::mpsc`, `broadcast`, `watch`, `oneshot` | [`channel`](crate::channel); the result of a task takes the place of most `oneshot`s |
 //! | `runtime::Handle` on another thread | [`SignalSender`](crate::events::SignalSender), or a channel |
 //!
+//! ## What does not come along
+//!
+//! What moves sockets and timers between threads as it likes. `quinn` is such a crate: its `Runtime` spawns futures
+//! that are `Send`, from any thread, and hands them a socket that has to be `Send + Sync` and timers that have to be
+//! `Send`; a socket here is not `Sync`, since one domain at a time watches it, and a future that waits does not leave its domain. An
+//! implementation would have to pass each datagram and each deadline through a channel to the task that has the
+//! socket, and would lose by that what the socket is good for. What lies beneath works as it is: `quinn-udp` on an
+//! [`io::AsyncFd`](crate::io::AsyncFd), whose docs show it, and `quinn-proto`, which does no input or output.
+//!
 //! # From Miou
 //!
 //! | Miou | here |

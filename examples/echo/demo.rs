@@ -10,11 +10,11 @@ use vigie::system::Variant;
 use crate::args::Args;
 
 pub(crate) fn demo(args: &Args) -> io::Result<()> {
-    println!("The echo server under its own load, on {}:", args.poller);
+    println!("The echo server under its own load, on {}:", args.common.poller);
     for variant in [Variant::Observer, Variant::Pipe] {
         let mut server = Server::start(args, variant)?;
         let mut load = Command::new(std::env::current_exe()?);
-        load.args(["--load", &server.address, "--poller", &args.poller.to_string()]);
+        load.args(["--load", &server.address, "--poller", &args.common.poller.to_string()]);
         load.args(["--connections", &args.connections.to_string(), "--size", &args.size.to_string()]);
         load.args(["--seconds", &args.duration.as_secs_f64().to_string()]);
         let output = load.stderr(Stdio::inherit()).output()?;
@@ -37,8 +37,8 @@ impl Server {
     fn start(args: &Args, variant: Variant) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--listen", "127.0.0.1:0", "--events", &variant.to_string()]);
-        command.args(["--poller", &args.poller.to_string()]);
-        if let Some(domains) = args.domains {
+        command.args(["--poller", &args.common.poller.to_string()]);
+        if let Some(domains) = args.common.domains {
             command.args(["--domains", &domains.to_string()]);
         }
         let mut server = Self { child: command.stdout(Stdio::piped()).spawn()?, address: String::new() };

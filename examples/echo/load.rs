@@ -12,7 +12,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use hdrhistogram::Histogram;
 use vigie::{await_all, net::TcpStream, spawn};
 
-use crate::{args::Args, server::raise_descriptor_limit};
+use crate::{args::Args, shared::raise_descriptor_limit};
 
 /// Connections that are being opened at the same time.
 const OPENING: usize = 128;
@@ -29,7 +29,7 @@ pub(crate) struct Report {
 pub(crate) fn load(args: &Args, address: SocketAddr) -> io::Result<Report> {
     raise_descriptor_limit();
     let (connections, duration, size) = (args.connections, args.duration, args.size);
-    let builder = args.builder().extra_domains(args.domains.unwrap_or(1) - 1);
+    let builder = args.common.builder().extra_domains(args.common.domains.unwrap_or(1) - 1);
     builder.run(async move {
         let mut streams = Vec::with_capacity(connections);
         while streams.len() < connections {

@@ -8,33 +8,21 @@ mod args;
 mod demo;
 mod load;
 mod server;
+#[path = "../shared/mod.rs"]
+mod shared;
 
 use std::process::ExitCode;
 
-use args::{Args, Mode};
+use args::{Args, Mode, PROGRAM};
 
 fn main() -> ExitCode {
-    let args = match Args::parse(std::env::args().skip(1)) {
+    let args = match Args::read() {
         Ok(args) => args,
-        Err(args::Refused::Help) => {
-            println!("{}", args::HELP);
-            return ExitCode::SUCCESS;
-        }
-        Err(args::Refused::Bad(why)) => {
-            eprintln!("echo: {why}\nTry --help.");
-            return ExitCode::from(2);
-        }
+        Err(status) => return status,
     };
-    let done = match args.mode {
-        Mode::Serve(address) => server::serve(&args, address),
+    PROGRAM.end(match args.mode {
+        Mode::Serve => server::serve(args.common),
         Mode::Load(address) => load::load(&args, address).map(|report| println!("{report}")),
         Mode::Demo => demo::demo(&args),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("echo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    })
 }

@@ -18,7 +18,8 @@ use crate::system::{Source, Told};
 ///
 /// It tells when an operation may be tried, and knows none by itself. [`read_with`](Self::read_with) and
 /// [`write_with`](Self::write_with) try an operation of the caller's whenever it may succeed, until it does.
-/// [`readable`](Self::readable) and its like give a [`ReadyGuard`], for all that is not done in one operation.
+/// [`readable`](Self::readable) and its like give a [`ReadyGuard`], for all that is not done in one operation;
+/// [`try_io`](Self::try_io) tries one, and waits for nothing.
 /// Where `&T` reads or writes by itself, so does this, through the traits of `futures-io`.
 ///
 /// The descriptor has to be **non-blocking**, or an operation that has less to do than was told blocks its
@@ -48,6 +49,52 @@ use crate::system::{Source, Told};
 /// })?
 /// # }
 /// ```
+///
+/// # Datagrams by `sendmsg` and `recvmsg`
+///
+/// What a [`UdpSocket`](crate::net::UdpSocket) does not offer, as several datagrams by one call (GSO and GRO), marks
+/// of congestion (ECN) or the address that one was sent to, is had by the system's own calls on a socket of the standard
+/// library. The crate `quinn-udp` makes them, for one:
+///
+/// ```
+/// use std::{io::IoSliceMut, net::UdpSocket, slice};
+/// use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+/// use vigie::io::AsyncFd;
+///
+/// # fn main() -> std::io::Result<()> {
+/// vigie::run(async {
+///     let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+///     // These make the sockets non-blocking, too.
+///     let sends = UdpSocketState::new((&one).into())?;
+///     let receives = UdpSocketState::new((&other).into())?;
+///     let (one, other) = (AsyncFd::new(one)?, AsyncFd::new(other)?);
+///
+///     // Four bytes to a datagram: as many of them as the system sends by one call.
+///     let contents = &b"deckkeelmastprow"[..4 * sends.max_gso_segments().min(4)];
+///     let destination = other.get_ref().local_addr()?;
+///     let transmit = Transmit { destination, ecn: None, contents, segment_size: Some(4), src_ip: None };
+///     one.write_with(|socket| sends.try_send(socket.into(), &transmit)).await?;
+///
+///     let (mut buf, mut meta) = ([0; 2048], RecvMeta::default());
+///     let mut received = Vec::new();
+///     while received.len() < contents.len() {
+///         let receive = |socket: &UdpSocket| {
+///             receives.recv(socket.into(), &mut [IoSliceMut::new(&mut buf)], slice::from_mut(&mut meta))
+///         };
+///         assert_eq!(other.read_with(receive).await?, 1);
+///         // One datagram or several, each of them so long.
+///         assert_eq!(meta.stride, 4);
+///         received.extend_from_slice(&buf[..meta.len]);
+///     }
+///     assert_eq!(received, contents);
+///     Ok(())
+/// })?
+/// # }
+/// ```
+///
+/// Of QUIC itself, `quinn-proto` asks nothing of a runtime: a task passes it what was received, sends what it gives,
+/// and sleeps until it wants to be called. `quinn` wants more than there is here: see
+/// [what does not come along](crate::porting#what-does-not-come-along).
 pub struct AsyncFd<T: AsFd> {
     source: Source<T>,
 }
@@ -192,6 +239,46 @@ impl<T: AsFd> AsyncFd<T> {
         operate: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         self.poll_with(cx, Interest::WRITABLE, operate)
+    }
+
+    /// Tries an operation at once, if the descriptor is known to be ready for any of what `interest` says. If
+    /// it is not, or the operation would have blocked, the error is [`WouldBlock`](io::ErrorKind::WouldBlock);
+    /// this is to be waited for by [`ready`](Self::ready), as nobody is woken by this. For what has
+    /// something better to do than to wait, and for the traits of others that try and wait apart.
+    ///
+    /// As [`ReadyGuard::try_io`], which says what is cleared, it tries an interrupted operation again. Nothing
+    /// is charged to the task's slice.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`; those of `operate`, and those of [`ready`](Self::ready).
+    ///
+    /// ```
+    /// use std::{io::{ErrorKind, Read, Write}, os::unix::net::UnixStream};
+    /// use vigie::io::{AsyncFd, Interest};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// vigie::run(async {
+    ///     let (ours, mut theirs) = UnixStream::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     let read = || ours.try_io(Interest::READABLE, |mut stream| stream.read(&mut [0; 8]));
+    ///     assert_eq!(read().unwrap_err().kind(), ErrorKind::WouldBlock);
+    ///
+    ///     theirs.write_all(b"ahoy")?;
+    ///     let _guard = ours.readable().await?;
+    ///     assert_eq!(read()?, 4);
+    ///     assert_eq!(read().unwrap_err().kind(), ErrorKind::WouldBlock);
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// ```
+    pub fn try_io<R>(&self, interest: Interest, operate: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        let would_block = || Err(io::ErrorKind::WouldBlock.into());
+        let Some(told) = self.source.told(interest.0).map_err(told_clearly)? else {
+            return would_block();
+        };
+        ReadyGuard { fd: self, interest, told }.try_io(operate).unwrap_or_else(would_block)
     }
 
     /// For one direction: an operation that would block says nothing of the other.

@@ -1,4 +1,4 @@
-//! Accepting: which errors pass, and how they are waited out.
+//! Accepting: what all listeners have in common; which errors pass, and how they are waited out.
 
 use std::{
     cell::Cell,
@@ -77,10 +77,155 @@ fn is_lost_connection(error: &io::Error) -> bool {
 }
 
 /// The connections of a listener; see [`TcpListener::incoming`].
+///
+/// ```
+/// # use vigie::net::*;
+/// # fn main() -> std::io::Result<()> {
+/// # vigie::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let addr = listener.local_addr()?;
+/// let clients = [TcpStream::connect(addr).await?, TcpStream::connect(addr).await?];
+/// let mut incoming = listener.incoming();
+/// for client in clients {
+///     assert_eq!(incoming.next().await?.peer_addr()?, client.local_addr()?);
+/// }
+/// # Ok(())
+/// # })?
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Incoming<'a, L = TcpListener> {
     pub(super) listener: &'a L,
 }
+
+/// For a listener with a `source` and `shortages`, where an `accept` takes one connection from the system. In the
+/// examples, `$made` makes a `listener`, and a `client` that has connected to it.
+macro_rules! accepts {
+    ($listener:ident, $stream:ident, $addr:ty, $made:literal) => {
+        impl $listener {
+            /// Accepts the next connection; the second of the pair is the peer's address.
+            ///
+            /// Cancellation-safe: a connection that was not returned stays with the listener. Several tasks
+            /// may accept at a time.
+            ///
+            /// Out of descriptors or memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), it waits for a while
+            /// and tries again: 5 ms at first, twice as long each time, and 1 s at most. The system keeps the
+            /// connections meanwhile, as many as it has room for, and tells nobody when there is a descriptor
+            /// again. [`shortages`](Self::shortages) counts them. A connection that came to grief before it
+            /// was accepted (`ECONNABORTED`, `EPROTO`, and what the network has to say of it, as
+            /// `EHOSTUNREACH`) is passed over. Who wants to see all that has
+            /// [`poll_accept`](Self::poll_accept).
+            ///
+            /// # Errors
+            ///
+            /// The system's, of any other kind: they are the listener's, and likely to come again; or that of
+            /// a domain without the system's events. The listener can be used after any of them.
+            ///
+            /// ```
+            /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+            /// # use vigie::net::*;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// let (mut stream, _peer) = listener.accept().await?;
+            /// stream.write_all(b"ahoy").await?;
+            /// assert_eq!((&client).read(&mut [0; 8]).await?, 4);
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
+            pub async fn accept(&self) -> ::std::io::Result<($stream, $addr)> {
+                $crate::net::accept::patiently(&self.shortages, |cx| self.poll_accept(cx)).await
+            }
+
+            /// Accepts, or has the task woken when there may be a connection, as all that polled this.
+            ///
+            /// # Errors
+            ///
+            /// The system's, all of them. The listener can be used after any: out of descriptors, it keeps the
+            /// connection, and fails at once until there is one. A loop that goes on should wait for a moment.
+            ///
+            /// ```
+            /// use std::future::poll_fn;
+            /// # use vigie::net::*;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// let (_stream, _peer) = poll_fn(|cx| listener.poll_accept(cx)).await?;
+            /// # drop(client);
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
+            pub fn poll_accept(
+                &self,
+                cx: &mut ::std::task::Context<'_>,
+            ) -> ::std::task::Poll<::std::io::Result<($stream, $addr)>> {
+                self.source
+                    .poll_io(cx, $crate::system::Direction::Read, accept, |_| false)
+                    .map_ok(|(stream, addr)| ($stream::new(stream), addr))
+            }
+
+            /// How often an [`accept`](Self::accept) of this handle had to wait because the system was short of
+            /// descriptors or memory. Where this grows, the limit of descriptors is too low for the load.
+            ///
+            /// ```
+            /// # use vigie::net::*;
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// listener.accept().await?;
+            /// assert_eq!(listener.shortages(), 0);
+            /// # drop(client);
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
+            pub fn shortages(&self) -> u64 {
+                self.shortages.get()
+            }
+
+            /// The connections, one after the other.
+            ///
+            /// ```
+            /// # use vigie::net::*;
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// let mut incoming = listener.incoming();
+            /// let _stream = incoming.next().await?;
+            /// // Nobody else has connected.
+            /// assert!(futures_lite::future::poll_once(incoming.next()).await.is_none());
+            /// # drop(client);
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
+            pub fn incoming(&self) -> $crate::net::Incoming<'_, Self> {
+                $crate::net::Incoming { listener: self }
+            }
+        }
+
+        impl $crate::net::Incoming<'_, $listener> {
+            /// The next connection. There is no end. [`incoming`](
+            #[doc = concat!(stringify!($listener), "::incoming)")]
+            /// has an example.
+            ///
+            /// Cancellation-safe, as accepting is.
+            ///
+            /// # Errors
+            ///
+            /// Those of accepting.
+            pub async fn next(&mut self) -> ::std::io::Result<$stream> {
+                self.listener.accept().await.map(|(stream, _)| stream)
+            }
+        }
+    };
+}
+
+pub(super) use accepts;
 
 #[cfg(all(test, unix))]
 mod tests {

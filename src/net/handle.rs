@@ -1,15 +1,30 @@
-//! What all sockets have in common: their way to the standard library and from it, their descriptor, and
-//! how they print.
+//! What all sockets have in common: their way to the standard library and from it, their address, their
+//! descriptor, and how they print.
 
-/// For a type whose `source` watches `$std`, and whose `new` takes one that does not block.
+/// For a type whose `source` watches `$std`, and whose `new` takes one that does not block. In the examples,
+/// `$made` makes a `socket`.
 macro_rules! handle {
-    ($socket:ident, $std:ty, $noun:literal) => {
+    ($socket:ident, $std:ty, $addr:ty, $noun:literal, $made:literal) => {
         impl $socket {
             #[doc = concat!("Takes a ", $noun, " of the standard library, and makes it non-blocking.")]
             ///
             /// # Errors
             ///
             /// The system's, if the socket cannot be made so.
+            ///
+            /// ```
+            /// # use vigie::net::*;
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// let plain = socket.into_std();
+            /// plain.set_nonblocking(false)?;
+            #[doc = concat!("let socket = ", stringify!($socket), "::from_std(plain)?;")]
+            /// assert!(socket2::SockRef::from(&socket).nonblocking()?);
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
             pub fn from_std(socket: $std) -> ::std::io::Result<Self> {
                 socket.set_nonblocking(true)?;
                 Ok(Self::new(socket))
@@ -17,6 +32,18 @@ macro_rules! handle {
 
             #[doc = concat!("Gives the ", $noun, " to the standard library.")]
             /// No domain watches it any more; it is still non-blocking.
+            ///
+            /// ```
+            /// # use vigie::net::*;
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// let plain = socket.into_std();
+            /// assert!(socket2::SockRef::from(&plain).nonblocking()?);
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
             pub fn into_std(self) -> $std {
                 self.source.into_inner()
             }
@@ -31,9 +58,31 @@ macro_rules! handle {
             /// # Errors
             ///
             /// The system's, if there is no descriptor left.
+            ///
+            /// ```
+            /// # use vigie::net::*;
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// let clone = socket.try_clone()?;
+            /// let there = vigie::call(move || async move { clone.local_addr() });
+            /// assert_eq!(format!("{:?}", there.await??), format!("{:?}", socket.local_addr()?));
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
             pub fn try_clone(&self) -> ::std::io::Result<Self> {
                 // What says that the socket does not block is shared by all its handles.
                 self.source.get().try_clone().map(Self::new)
+            }
+
+            /// Its own address.
+            ///
+            /// # Errors
+            ///
+            /// The system's.
+            pub fn local_addr(&self) -> ::std::io::Result<$addr> {
+                self.source.get().local_addr()
             }
 
             /// Takes the error that the socket holds, if it holds one.
@@ -41,6 +90,17 @@ macro_rules! handle {
             /// # Errors
             ///
             /// The system's, if the socket cannot be asked.
+            ///
+            /// ```
+            /// # use vigie::net::*;
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// assert!(socket.take_error()?.is_none());
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
             pub fn take_error(&self) -> ::std::io::Result<Option<::std::io::Error>> {
                 self.source.get().take_error()
             }

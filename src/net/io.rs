@@ -1,4 +1,4 @@
-//! Byte streams: what the traits of `futures-io` need of them.
+//! Byte streams: what the traits of `futures-io` need of them, and what else all of them have.
 
 use std::{io, net::Shutdown};
 
@@ -11,9 +11,78 @@ pub(super) fn close(shutdown: impl FnOnce(Shutdown) -> io::Result<()>) -> io::Re
     }
 }
 
-/// `AsyncRead` and `AsyncWrite` for a stream and for references to it. It has a `source` and `shutdown`.
+/// For a type whose `source` is that of a stream: its two ends, and `AsyncRead` and `AsyncWrite` for it and for
+/// references to it. In the examples, `$made` makes a `client` that is connected to a `server`.
 macro_rules! byte_stream {
-    ($stream:ty, $is_drained:expr) => {
+    ($stream:ident, $addr:ty, $is_drained:expr, $made:literal) => {
+        impl $stream {
+            /// Splits the stream into a half that reads and one that writes, for two tasks of this domain.
+            /// [`ReadHalf::reunite`](crate::net::ReadHalf::reunite) undoes it.
+            ///
+            /// ```
+            /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+            /// # use vigie::net::*;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// let echo = vigie::spawn(async move { futures_lite::io::copy(&server, &server).await });
+            ///
+            /// let (mut reader, mut writer) = client.split();
+            /// let written = vigie::spawn(async move {
+            ///     writer.write_all(&[1; 10_000]).await?;
+            ///     writer.close().await
+            /// });
+            /// let mut bytes = Vec::new();
+            /// reader.read_to_end(&mut bytes).await?;
+            /// assert_eq!(bytes.len(), 10_000);
+            /// written.await??;
+            /// assert_eq!(echo.await??, 10_000);
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
+            pub fn split(self) -> ($crate::net::ReadHalf<Self>, $crate::net::WriteHalf<Self>) {
+                $crate::net::split::split(self)
+            }
+
+            /// Shuts down one direction or both. The peer reads the end after a shutdown for writing, and so
+            /// do tasks of any domain that wait to read after one for reading.
+            ///
+            /// # Errors
+            ///
+            /// The system's, as [`NotConnected`](::std::io::ErrorKind::NotConnected) if the connection has
+            /// gone.
+            ///
+            /// ```
+            /// use std::net::Shutdown;
+            /// use futures_lite::AsyncReadExt;
+            /// # use vigie::net::*;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// client.shutdown(Shutdown::Write)?;
+            /// assert_eq!((&server).read(&mut [0; 8]).await?, 0);
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
+            pub fn shutdown(&self, how: ::std::net::Shutdown) -> ::std::io::Result<()> {
+                self.source.get().shutdown(how)
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// The system's, as [`NotConnected`](::std::io::ErrorKind::NotConnected) if the connection has
+            /// gone.
+            pub fn peer_addr(&self) -> ::std::io::Result<$addr> {
+                self.source.get().peer_addr()
+            }
+        }
+
         $crate::net::io::byte_stream!(@ $stream, $is_drained);
         $crate::net::io::byte_stream!(@ &$stream, $is_drained);
     };

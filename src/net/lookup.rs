@@ -60,6 +60,18 @@ pub fn lookup_host(host: impl ToAddrs) -> LookupHost {
 }
 
 /// The future of [`lookup_host`].
+///
+/// ```
+/// use vigie::net::{LookupHost, lookup_host};
+///
+/// # fn main() -> std::io::Result<()> {
+/// vigie::run(async {
+///     let lookup: LookupHost = lookup_host(("::1", 80));
+///     assert_eq!(lookup.await?, ["[::1]:80".parse().unwrap()]);
+///     Ok(())
+/// })?
+/// # }
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct LookupHost {
     stage: Stage,
@@ -91,7 +103,7 @@ impl LookupHost {
     ///
     /// vigie::run(async {
     ///     match lookup_host("localhost:80").time_limit(Duration::from_millis(1)).await {
-    ///         Ok(addrs) => println!("{addrs:?}"),
+    ///         Ok(addrs) => assert!(addrs.iter().all(|addr| addr.port() == 80)),
     ///         Err(error) => println!("not so soon: {error}"),
     ///     }
     /// }).unwrap();

@@ -64,6 +64,7 @@ mod accept;
 mod addrs;
 mod backoff;
 mod connect;
+mod datagrams;
 mod first;
 mod handle;
 mod io;

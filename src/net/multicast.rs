@@ -16,10 +16,49 @@ use super::UdpSocket;
 /// use vigie::net::UdpSocket;
 ///
 /// # fn main() -> std::io::Result<()> {
-/// let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-/// // Not beyond this network, and not to ourselves.
-/// socket.set_multicast_ttl_v4(1)?;
-/// socket.set_multicast_loop_v4(false)?;
+/// vigie::run(async {
+///     let (group, here) = (Ipv4Addr::new(224, 0, 0, 199), Ipv4Addr::LOCALHOST);
+///     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+///     socket.join_multicast_v4(&group, &here)?;
+///     // By this machine alone, and back to it.
+///     socket.set_multicast_if_v4(&here)?;
+///     socket.set_multicast_loop_v4(true)?;
+///     socket.set_multicast_ttl_v4(1)?;
+///     assert_eq!(socket.multicast_if_v4()?, here);
+///     assert!(socket.multicast_loop_v4()?);
+///     assert_eq!(socket.multicast_ttl_v4()?, 1);
+///
+///     socket.send_to(b"all hands", (group, socket.local_addr()?.port()).into()).await?;
+///     assert_eq!(socket.recv(&mut [0; 16]).await?, 9);
+///     socket.leave_multicast_v4(&group, &here)?;
+///
+///     // To every machine of the network.
+///     socket.set_broadcast(true)?;
+///     assert!(socket.broadcast()?);
+///     Ok(())
+/// })?
+/// # }
+/// ```
+///
+/// On version 6, an interface goes by its number, and 0 has the system choose:
+///
+/// ```
+/// use std::net::Ipv6Addr;
+/// use vigie::net::UdpSocket;
+///
+/// # fn main() -> std::io::Result<()> {
+/// // A machine may have no such version, or no interface to join by.
+/// let Ok(socket) = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)) else { return Ok(()) };
+/// let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x1999);
+/// if socket.join_multicast_v6(&group, 0).is_ok() {
+///     socket.leave_multicast_v6(&group, 0)?;
+/// }
+/// socket.set_multicast_if_v6(0)?;
+/// assert_eq!(socket.multicast_if_v6()?, 0);
+/// socket.set_multicast_loop_v6(false)?;
+/// assert!(!socket.multicast_loop_v6()?);
+/// socket.set_multicast_hops_v6(2)?;
+/// assert_eq!(socket.multicast_hops_v6()?, 2);
 /// # Ok(())
 /// # }
 /// ```

@@ -1,5 +1,7 @@
 //! Options that several kinds of sockets have. They neither wait nor need a domain. More of them are found in
 //! `socket2`: `SockRef::from(&socket)`.
+//!
+//! Each kind comes with the lines that make a `socket` of it in the examples.
 
 use std::{io, time::Duration};
 
@@ -10,8 +12,23 @@ use super::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use super::{UnixDatagram, UnixStream};
 
 macro_rules! buffer_sizes {
-    ($($socket:ident),*) => {$(
+    ($($socket:ident $made:literal),*) => {$(
         /// The system's buffers. These neither wait nor need a domain; their errors are the system's.
+        ///
+        /// ```
+        /// # use vigie::net::*;
+        /// # fn main() -> std::io::Result<()> {
+        /// # vigie::run(async {
+        #[doc = $made]
+        /// // What the system makes of it may be more.
+        /// socket.set_recv_buffer_size(20_000)?;
+        /// assert!(socket.recv_buffer_size()? >= 20_000);
+        /// socket.set_send_buffer_size(20_000)?;
+        /// assert!(socket.send_buffer_size()? >= 20_000);
+        /// # Ok(())
+        /// # })?
+        /// # }
+        /// ```
         impl $socket {
             /// The size of the system's buffer for what has arrived (`SO_RCVBUF`).
             ///
@@ -52,12 +69,33 @@ macro_rules! buffer_sizes {
     )*};
 }
 
-buffer_sizes!(TcpSocket, TcpStream, UdpSocket);
+buffer_sizes!(
+    TcpSocket "let socket = TcpSocket::new_v4()?;",
+    TcpStream r#"let listener = TcpListener::bind("127.0.0.1:0")?;
+let socket = TcpStream::connect(listener.local_addr()?).await?;"#,
+    UdpSocket r#"let socket = UdpSocket::bind("127.0.0.1:0")?;"#
+);
 #[cfg(unix)]
-buffer_sizes!(UnixStream, UnixDatagram);
+buffer_sizes!(
+    UnixStream "let (socket, _other) = UnixStream::pair()?;",
+    UnixDatagram "let socket = UnixDatagram::unbound()?;"
+);
 
 macro_rules! time_to_live {
-    ($($socket:ident),*) => {$(
+    ($($socket:ident $made:literal),*) => {$(
+        /// How far packets go. These neither wait nor need a domain; their errors are the system's.
+        ///
+        /// ```
+        /// # use vigie::net::*;
+        /// # fn main() -> std::io::Result<()> {
+        /// # vigie::run(async {
+        #[doc = $made]
+        /// socket.set_ttl(42)?;
+        /// assert_eq!(socket.ttl()?, 42);
+        /// # Ok(())
+        /// # })?
+        /// # }
+        /// ```
         impl $socket {
             /// The time to live of the packets of IPv4, as `IP_TTL` has it.
             ///
@@ -80,11 +118,37 @@ macro_rules! time_to_live {
     )*};
 }
 
-time_to_live!(TcpListener, TcpSocket, TcpStream, UdpSocket);
+time_to_live!(
+    TcpListener r#"let socket = TcpListener::bind("127.0.0.1:0")?;"#,
+    TcpSocket "let socket = TcpSocket::new_v4()?;",
+    TcpStream r#"let listener = TcpListener::bind("127.0.0.1:0")?;
+let socket = TcpStream::connect(listener.local_addr()?).await?;"#,
+    UdpSocket r#"let socket = UdpSocket::bind("127.0.0.1:0")?;"#
+);
 
 macro_rules! connection {
-    ($($socket:ident),*) => {$(
+    ($($socket:ident $made:literal),*) => {$(
         /// Options of a connection. These neither wait nor need a domain; their errors are the system's.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// # use vigie::net::*;
+        /// # fn main() -> std::io::Result<()> {
+        /// # vigie::run(async {
+        #[doc = $made]
+        /// socket.set_nodelay(true)?;
+        /// assert!(socket.nodelay()?);
+        /// socket.set_linger(Some(Duration::ZERO))?;
+        /// assert_eq!(socket.linger()?, Some(Duration::ZERO));
+        /// // A peer that has vanished is noticed after two minutes, or after one by three probes.
+        /// socket.set_keepalive(Some(Duration::from_secs(120)))?;
+        /// # #[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
+        /// socket.set_keepalive_probes(Duration::from_secs(30), Duration::from_secs(10), 3)?;
+        /// assert!(socket.keepalive()?);
+        /// # Ok(())
+        /// # })?
+        /// # }
+        /// ```
         impl $socket {
             /// Does every write leave at once (`TCP_NODELAY`)?
             ///
@@ -176,4 +240,8 @@ macro_rules! connection {
     )*};
 }
 
-connection!(TcpSocket, TcpStream);
+connection!(
+    TcpSocket "let socket = TcpSocket::new_v4()?;",
+    TcpStream r#"let listener = TcpListener::bind("127.0.0.1:0")?;
+let socket = TcpStream::connect(listener.local_addr()?).await?;"#
+);

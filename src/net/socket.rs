@@ -43,6 +43,16 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The system's, if there is no descriptor left.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = TcpSocket::new_v4()?;
+    /// socket.bind("127.0.0.1:0".parse().unwrap())?;
+    /// assert!(socket.local_addr()?.is_ipv4());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new_v4() -> io::Result<Self> {
         Self::new(Domain::IPV4)
     }
@@ -52,6 +62,19 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The system's, if there is no descriptor left, or no such version.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # // A machine may have no such version.
+    /// # if std::net::TcpListener::bind("[::1]:0").is_ok() {
+    /// let socket = TcpSocket::new_v6()?;
+    /// socket.bind("[::1]:0".parse().unwrap())?;
+    /// assert!(socket.local_addr()?.is_ipv6());
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new_v6() -> io::Result<Self> {
         Self::new(Domain::IPV6)
     }
@@ -61,6 +84,17 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of [`new_v4`](Self::new_v4) and [`new_v6`](Self::new_v6).
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// let addr = "127.0.0.1:0".parse().unwrap();
+    /// let socket = TcpSocket::for_addr(addr)?;
+    /// socket.bind(addr)?;
+    /// assert_eq!(socket.local_addr()?.ip(), addr.ip());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn for_addr(addr: SocketAddr) -> io::Result<Self> {
         Self::new(Domain::for_address(addr))
     }
@@ -71,7 +105,8 @@ impl TcpSocket {
         Ok(Self { socket })
     }
 
-    /// May it have an address that was in use until lately (`SO_REUSEADDR`)?
+    /// May it have an address that was in use until lately (`SO_REUSEADDR`)? See
+    /// [`set_reuse_address`](Self::set_reuse_address).
     ///
     /// # Errors
     ///
@@ -86,6 +121,16 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The system's.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = TcpSocket::new_v4()?;
+    /// socket.set_reuse_address(true)?;
+    /// assert!(socket.reuse_address()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_reuse_address(&self, reuse: bool) -> io::Result<()> {
         self.socket.set_reuse_address(reuse)
     }
@@ -107,12 +152,25 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The system's.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (one, other) = (TcpSocket::new_v4()?, TcpSocket::new_v4()?);
+    /// one.set_reuse_port(true)?;
+    /// other.set_reuse_port(true)?;
+    /// assert!(one.reuse_port()? && other.reuse_port()?);
+    /// one.bind("127.0.0.1:0".parse().unwrap())?;
+    /// other.bind(one.local_addr()?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
     pub fn set_reuse_port(&self, reuse: bool) -> io::Result<()> {
         self.socket.set_reuse_port(reuse)
     }
 
-    /// Does it serve version 6 alone (`IPV6_V6ONLY`)?
+    /// Does it serve version 6 alone (`IPV6_V6ONLY`)? See [`set_only_v6`](Self::set_only_v6).
     ///
     /// # Errors
     ///
@@ -127,6 +185,19 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The system's, also for a socket of version 4.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # // A machine may have no such version.
+    /// # if std::net::TcpListener::bind("[::1]:0").is_ok() {
+    /// let socket = TcpSocket::new_v6()?;
+    /// socket.set_only_v6(true)?;
+    /// assert!(socket.only_v6()?);
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
         self.socket.set_only_v6(only_v6)
     }
@@ -137,6 +208,16 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The system's, as [`AddrInUse`](io::ErrorKind::AddrInUse).
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = TcpSocket::new_v4()?;
+    /// socket.bind("127.0.0.1:0".parse().unwrap())?;
+    /// assert_ne!(socket.local_addr()?.port(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
         self.socket.bind(&addr.into())
     }
@@ -157,6 +238,20 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The system's.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let socket = TcpSocket::new_v4()?;
+    /// socket.bind("127.0.0.1:0".parse().unwrap())?;
+    /// let listener = socket.listen(16)?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// assert_eq!(listener.accept().await?.1, client.local_addr()?);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         self.socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
         Ok(TcpListener::new(self.socket.into()))
@@ -168,6 +263,20 @@ impl TcpSocket {
     ///
     /// The system's, as [`ConnectionRefused`](io::ErrorKind::ConnectionRefused), and that of a domain without
     /// the system's events.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let socket = TcpSocket::new_v4()?;
+    /// socket.set_nodelay(true)?;
+    /// let stream = socket.connect(listener.local_addr()?).await?;
+    /// assert!(stream.nodelay()?);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
         let source = established(self.socket, &addr.into()).await?;
         Ok(TcpStream { source })

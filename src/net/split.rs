@@ -22,6 +22,23 @@ pub(super) fn split<S>(stream: S) -> (ReadHalf<S>, WriteHalf<S>) {
 ///
 /// Not `Send`: both halves stay on one domain. For two domains, use [`TcpStream::try_clone`].
 /// Dropping it leaves the other half as it is; the socket is closed when both are dropped.
+///
+/// ```
+/// use futures_lite::AsyncReadExt;
+/// # use vigie::net::*;
+/// # fn main() -> std::io::Result<()> {
+/// # vigie::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let (mut reader, _writer) = TcpStream::connect(listener.local_addr()?).await?.split();
+/// assert_eq!(reader.as_ref().peer_addr()?, listener.local_addr()?);
+///
+/// // Accepted, and closed.
+/// drop(listener.accept().await?);
+/// assert_eq!(reader.read(&mut [0; 8]).await?, 0);
+/// # Ok(())
+/// # })?
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReadHalf<S = TcpStream>(Rc<S>);
 
@@ -29,6 +46,25 @@ pub struct ReadHalf<S = TcpStream>(Rc<S>);
 ///
 /// Dropping it does not shut the writing direction down, and the peer does not read the end before
 /// the other half is dropped too: closing it (`poll_close`) does. In all else as [`ReadHalf`].
+///
+/// ```
+/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+/// # use vigie::net::*;
+/// # fn main() -> std::io::Result<()> {
+/// # vigie::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let (_reader, mut writer) = TcpStream::connect(listener.local_addr()?).await?.split();
+/// assert_eq!(writer.as_ref().peer_addr()?, listener.local_addr()?);
+///
+/// writer.write_all(b"ahoy").await?;
+/// writer.close().await?;
+/// let mut words = String::new();
+/// listener.accept().await?.0.read_to_string(&mut words).await?;
+/// assert_eq!(words, "ahoy");
+/// # Ok(())
+/// # })?
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct WriteHalf<S = TcpStream>(Rc<S>);
 
@@ -120,6 +156,21 @@ where
 }
 
 /// Two halves that are not of the same stream, given back by [`ReadHalf::reunite`].
+///
+/// ```
+/// # use vigie::net::*;
+/// # fn main() -> std::io::Result<()> {
+/// # vigie::run(async {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let (reader, writer) = TcpStream::connect(listener.local_addr()?).await?.split();
+/// let (_, stranger) = TcpStream::connect(listener.local_addr()?).await?.split();
+/// let error = reader.reunite(stranger).unwrap_err();
+/// assert_eq!(error.to_string(), "these halves are not of the same stream");
+/// assert!(error.reader.reunite(writer).is_ok());
+/// # Ok(())
+/// # })?
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReuniteError<S = TcpStream> {
     /// The half that reads.

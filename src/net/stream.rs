@@ -3,11 +3,11 @@
 use std::{
     future::poll_fn,
     io,
-    net::{self, Shutdown, SocketAddr},
+    net::{self, SocketAddr},
     task::{Context, Poll},
 };
 
-use super::{ReadHalf, ToAddrs, WriteHalf, addrs, connect::connect, handle::handle, io::byte_stream, split};
+use super::{ToAddrs, addrs, connect::connect, handle::handle, io::byte_stream};
 use crate::system::{Direction, Source, transfer::if_short};
 
 /// A TCP connection.
@@ -33,6 +33,7 @@ use crate::system::{Direction, Source, transfer::if_short};
 ///     let listener = TcpListener::bind("127.0.0.1:0")?;
 ///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
 ///     let (mut server, _) = listener.accept().await?;
+///     assert_eq!(client.local_addr()?, server.peer_addr()?);
 ///
 ///     client.write_all(b"in the crow's nest").await?;
 ///     let mut buf = [0; 18];
@@ -88,6 +89,18 @@ impl TcpStream {
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused);
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]); that of a lookup;
     /// and that of a domain without the system's events.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub async fn connect(addrs: impl ToAddrs) -> io::Result<Self> {
         let mut last = None;
         for addr in addrs::look_up(addrs.host()?).await? {
@@ -102,39 +115,6 @@ impl TcpStream {
     /// The socket does not block.
     pub(super) fn new(stream: net::TcpStream) -> Self {
         Self { source: Source::new(stream) }
-    }
-
-    /// Splits the stream into a half that reads and one that writes, for two tasks of this domain.
-    /// [`ReadHalf::reunite`] undoes it.
-    ///
-    /// ```
-    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
-    /// use vigie::net::{TcpListener, TcpStream};
-    ///
-    /// # fn main() -> std::io::Result<()> {
-    /// vigie::run(async {
-    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
-    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
-    ///     let echo = vigie::spawn(async move {
-    ///         let (stream, _) = listener.accept().await?;
-    ///         futures_lite::io::copy(&stream, &stream).await
-    ///     });
-    ///
-    ///     let (mut reader, mut writer) = stream.split();
-    ///     let written = vigie::spawn(async move {
-    ///         writer.write_all(&[1; 10_000]).await?;
-    ///         writer.close().await
-    ///     });
-    ///     let mut bytes = Vec::new();
-    ///     reader.read_to_end(&mut bytes).await?;
-    ///     assert_eq!(bytes.len(), 10_000);
-    ///     written.await??;
-    ///     echo.await?.map(drop)
-    /// })?
-    /// # }
-    /// ```
-    pub fn split(self) -> (ReadHalf, WriteHalf) {
-        split::split(self)
     }
 
     /// Reads without taking: what is peeked at is there for the next read. 0 is the end, as for a
@@ -172,6 +152,23 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of a read.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// use futures_lite::AsyncWriteExt;
+    /// use std::future::poll_fn;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (mut server, _) = listener.accept().await?;
+    /// server.write_all(b"x").await?;
+    /// assert_eq!(poll_fn(|cx| client.poll_peek(cx, &mut [0; 8])).await?, 1);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
@@ -179,36 +176,22 @@ impl TcpStream {
         // However little there is, it is not used up.
         self.source.poll_io(cx, Direction::Read, |stream| stream.peek(buf), |_| false)
     }
-
-    /// Shuts down one direction or both. The peer reads the end after a shutdown for writing, and so
-    /// do tasks of any domain that wait to read after one for reading.
-    ///
-    /// # Errors
-    ///
-    /// The system's: [`NotConnected`](io::ErrorKind::NotConnected) if the connection has gone.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.source.get().shutdown(how)
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    ///
-    /// The system's: [`NotConnected`](io::ErrorKind::NotConnected) if the connection has gone.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().peer_addr()
-    }
-
-    /// The address of this end.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().local_addr()
-    }
 }
 
-handle!(TcpStream, net::TcpStream, "stream");
+handle!(
+    TcpStream,
+    net::TcpStream,
+    SocketAddr,
+    "stream",
+    r#"let listener = TcpListener::bind("127.0.0.1:0")?;
+let socket = TcpStream::connect(listener.local_addr()?).await?;"#
+);
 // What else cuts a read short, urgent data, the source knows of.
-byte_stream!(TcpStream, if_short);
+byte_stream!(
+    TcpStream,
+    SocketAddr,
+    if_short,
+    r#"let listener = TcpListener::bind("127.0.0.1:0")?;
+let client = TcpStream::connect(listener.local_addr()?).await?;
+let (server, _) = listener.accept().await?;"#
+);

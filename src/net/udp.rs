@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     ToAddrs, addrs,
+    datagrams::datagrams,
     first::{first, first_of},
     handle::handle,
 };
@@ -19,7 +20,8 @@ use crate::system::{Direction, Source};
 /// It sends and receives datagrams, each of them whole: what does not fit into the buffer of whoever receives
 /// it is **lost**, the first part is received, and no error tells (on Windows one does). No datagram is longer
 /// than 65 507 bytes on version 4, and few networks carry more than some 1400 without trouble. One of no bytes
-/// is as good as any other: 0 is no end here, and an empty buffer takes a datagram as well.
+/// is as good as any other: 0 is no end here, and an empty buffer takes a datagram as well. That one arrives
+/// nobody promises.
 ///
 /// Sending and receiving are cancellation-safe: an operation that did not return has neither sent nor taken
 /// a datagram. Several tasks may receive, or send, at a time: each datagram goes to one of them.
@@ -73,6 +75,16 @@ impl UdpSocket {
     ///
     /// The system's error for the last of the addresses, or
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none (see [`ToAddrs`]).
+    ///
+    /// ```
+    /// use vigie::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// assert_ne!(socket.local_addr()?.port(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind(addrs: impl ToAddrs) -> io::Result<Self> {
         Self::from_std(first(&addrs, net::UdpSocket::bind)?)
     }
@@ -99,8 +111,9 @@ impl UdpSocket {
     ///     let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
     ///     one.connect(other.local_addr()?).await?;
     ///     other.connect(one.local_addr()?).await?;
-    ///     one.send(b"").await?;
-    ///     assert_eq!(other.recv(&mut [0; 16]).await?, 0);
+    ///     assert_eq!(one.peer_addr()?, other.local_addr()?);
+    ///     one.send(b"ahoy").await?;
+    ///     assert_eq!(other.recv(&mut [0; 16]).await?, 4);
     ///     Ok(())
     /// })?
     /// # }
@@ -109,50 +122,26 @@ impl UdpSocket {
         first_of(addrs::look_up(addrs.host()?).await?, |addr| self.source.get().connect(addr))
     }
 
-    /// Its address.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().local_addr()
-    }
-
-    /// The address that it is connected to.
-    ///
-    /// # Errors
-    ///
-    /// The system's: [`NotConnected`](io::ErrorKind::NotConnected) if it is not.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().peer_addr()
-    }
-
-    /// Sends one datagram to the address that the socket is connected to, as soon as the system takes it; its
-    /// length. That it arrives nobody promises.
-    ///
-    /// # Errors
-    ///
-    /// The system's: that it is not connected, that the datagram is too long, or
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if an earlier one is known to have found nobody.
-    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_send(cx, buf)).await
-    }
-
-    /// The poll form of [`send`](Self::send).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send`](Self::send).
-    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.source.poll_io(cx, Direction::Write, |socket| socket.send(buf), |_| false)
-    }
-
     /// Sends one datagram to an address, as soon as the system takes it; its length.
     ///
     /// # Errors
     ///
     /// The system's: that the datagram is too long, that the address is of the other version, or cannot be
     /// reached, as far as that is known.
+    ///
+    /// ```
+    /// # use vigie::net::UdpSocket;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// let to = other.local_addr()?;
+    /// assert_eq!(one.send_to(b"ahoy", to).await?, 4);
+    /// let (count, from) = other.recv_from(&mut [0; 8]).await?;
+    /// assert_eq!((count, from), (4, one.local_addr()?));
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub async fn send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
         poll_fn(|cx| self.poll_send_to(cx, buf, addr)).await
     }
@@ -162,6 +151,19 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of [`send_to`](Self::send_to).
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// # use vigie::net::UdpSocket;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// let to = other.local_addr()?;
+    /// assert_eq!(poll_fn(|cx| one.poll_send_to(cx, b"ahoy", to)).await?, 4);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn poll_send_to(
         &self,
         cx: &mut Context<'_>,
@@ -171,53 +173,25 @@ impl UdpSocket {
         self.source.poll_io(cx, Direction::Write, |socket| socket.send_to(buf, addr), |_| false)
     }
 
-    /// Receives one datagram: as much of it as fits into `buf`, and how much that is. The rest is lost.
-    ///
-    /// # Errors
-    ///
-    /// The system's: [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if the socket is connected, and
-    /// what it sent is known to have found nobody.
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_recv(cx, buf)).await
-    }
-
-    /// The poll form of [`recv`](Self::recv).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv`](Self::recv).
-    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        // An empty buffer too: it takes a datagram.
-        self.source.poll_io(cx, Direction::Read, |socket| socket.recv(buf), |_| false)
-    }
-
-    /// As [`recv`](Self::recv); the second of the pair is the sender's address.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv`](Self::recv).
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        poll_fn(|cx| self.poll_recv_from(cx, buf)).await
-    }
-
-    /// The poll form of [`recv_from`](Self::recv_from).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv`](Self::recv).
-    pub fn poll_recv_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        self.source.poll_io(cx, Direction::Read, |socket| socket.recv_from(buf), |_| false)
-    }
-
     /// As [`recv`](Self::recv), but the datagram stays: the next operation receives it again, and whole.
     ///
     /// # Errors
     ///
     /// Those of [`recv`](Self::recv).
+    ///
+    /// ```
+    /// # use vigie::net::UdpSocket;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// one.send_to(b"ahoy", other.local_addr()?).await?;
+    /// let mut buf = [0; 8];
+    /// assert_eq!(other.peek(&mut buf[..1]).await?, 1);
+    /// assert_eq!(other.recv(&mut buf).await?, 4);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         poll_fn(|cx| self.poll_peek(cx, buf)).await
     }
@@ -227,6 +201,20 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of [`recv`](Self::recv).
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// # use vigie::net::UdpSocket;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// one.send_to(b"ahoy", other.local_addr()?).await?;
+    /// let mut buf = [0; 8];
+    /// assert_eq!(poll_fn(|cx| other.poll_peek(cx, &mut buf)).await?, 4);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.source.poll_io(cx, Direction::Read, |socket| socket.peek(buf), |_| false)
     }
@@ -236,6 +224,19 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of [`recv`](Self::recv).
+    ///
+    /// ```
+    /// # use vigie::net::UdpSocket;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// one.send_to(b"ahoy", other.local_addr()?).await?;
+    /// let (count, from) = other.peek_from(&mut [0; 8]).await?;
+    /// assert_eq!((count, from), (4, one.local_addr()?));
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         poll_fn(|cx| self.poll_peek_from(cx, buf)).await
     }
@@ -245,6 +246,21 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of [`recv`](Self::recv).
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// # use vigie::net::UdpSocket;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// one.send_to(b"ahoy", other.local_addr()?).await?;
+    /// let mut buf = [0; 8];
+    /// let (count, _from) = poll_fn(|cx| other.poll_peek_from(cx, &mut buf)).await?;
+    /// assert_eq!(&buf[..count], b"ahoy");
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn poll_peek_from(
         &self,
         cx: &mut Context<'_>,
@@ -254,4 +270,11 @@ impl UdpSocket {
     }
 }
 
-handle!(UdpSocket, net::UdpSocket, "socket");
+handle!(UdpSocket, net::UdpSocket, SocketAddr, "socket", r#"let socket = UdpSocket::bind("127.0.0.1:0")?;"#);
+datagrams!(
+    UdpSocket,
+    SocketAddr,
+    r#"let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+one.connect(other.local_addr()?).await?;
+other.connect(one.local_addr()?).await?;"#
+);

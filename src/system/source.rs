@@ -202,6 +202,15 @@ impl<T: AsFd> Source<T> {
         }
     }
 
+    /// What the poller has told, if the source is ready for what `interest` says. Nobody is woken if not.
+    pub(crate) fn told(&self, interest: Readiness) -> io::Result<Option<Told>> {
+        let told = events::with(|system: &mut System| {
+            let token = self.register(system)?;
+            Ok(system.sources.told(token, interest))
+        });
+        told.unwrap_or_else(|error| Err(error.into()))
+    }
+
     /// Operations would block. Nothing happens if the poller has told otherwise since `told`, or another
     /// domain watches the source.
     pub(crate) fn clear(&self, interest: Readiness, told: Told) {

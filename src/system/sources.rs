@@ -205,14 +205,18 @@ impl Sources {
         }
     }
 
-    /// What has been told of a source that is ready in one of the directions of `interest`. If it is in
-    /// none, `waker` is woken when it is.
-    pub(super) fn poll_told(&mut self, token: Token, interest: Readiness, waker: &Waker) -> Poll<Told> {
+    /// What has been told of a source that is ready in one of the directions of `interest`, if it is.
+    pub(super) fn told(&mut self, token: Token, interest: Readiness) -> Option<Told> {
         let Some(entry) = self.entry(token) else {
-            return Poll::Ready(Told { ready: Readiness::NONE, count: 0 });
+            return Some(Told { ready: Readiness::NONE, count: 0 });
         };
         let told = Told { ready: entry.ready, count: entry.told };
-        if Direction::of(interest).any(|direction| told.ready.has_any(direction.awaited())) {
+        Direction::of(interest).any(|direction| told.ready.has_any(direction.awaited())).then_some(told)
+    }
+
+    /// The same; if it is ready in none, `waker` is woken when it is.
+    pub(super) fn poll_told(&mut self, token: Token, interest: Readiness, waker: &Waker) -> Poll<Told> {
+        if let Some(told) = self.told(token, interest) {
             return Poll::Ready(told);
         }
         for direction in Direction::of(interest) {

@@ -5,6 +5,7 @@
 #[cfg(feature = "sync")]
 mod chatroom;
 mod dns;
+mod echo;
 mod proxy;
 #[cfg(feature = "sync")]
 mod redis;
@@ -146,7 +147,7 @@ impl Client {
 
 #[test]
 fn help_and_wrong_arguments() {
-    let mut programs = vec![("proxy", "--to"), ("dns", "--upstream")];
+    let mut programs = vec![("echo", "--load"), ("proxy", "--to"), ("dns", "--upstream")];
     if cfg!(feature = "sync") {
         programs.extend([("redis", "--domains"), ("chatroom", "--queue")]);
     }

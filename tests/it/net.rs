@@ -4,6 +4,7 @@ mod accept;
 mod connect;
 mod crowd;
 mod ends;
+mod kinds;
 mod moving;
 #[cfg(target_os = "linux")]
 mod residue;

@@ -12,17 +12,19 @@ use std::{
 use super::until_the_peer_has_room;
 use crate::{
     events,
-    net::handle::handle,
-    system::{Direction, Source, System},
+    net::{datagrams::datagrams, handle::handle},
+    system::{Source, System},
 };
 
 /// A Unix socket that sends and receives datagrams.
 ///
 /// Unlike those of a [`UdpSocket`](crate::net::UdpSocket), they arrive, once, and in order; whoever sends
-/// waits while the receiver has no room. A receiver's buffer that is too short still loses the rest, one of no
+/// waits while the receiver has no room. (Where the system calls a lack of room an error, as macOS does by
+/// `ENOBUFS`, so does this.) A receiver's buffer that is too short still loses the rest, one of no
 /// bytes is as good as any other, and all is as cancellation-safe.
 ///
-/// The file that it is bound to **stays** when it is dropped, as that of a
+/// One that is not bound has no name: its address is unnamed, for itself and for who receives from it. The file
+/// that it is bound to **stays** when it is dropped, as that of a
 /// [`UnixListener`](super::UnixListener).
 ///
 /// ```
@@ -56,6 +58,17 @@ impl UnixDatagram {
     ///
     /// The system's, as [`AddrInUse`](io::ErrorKind::AddrInUse) if there is such a file;
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path that is too long.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-bind-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// let socket = UnixDatagram::bind(&path)?;
+    /// assert_eq!(socket.local_addr()?.as_pathname(), Some(&*path));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::from_std(net::UnixDatagram::bind(path)?)
     }
@@ -65,6 +78,20 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// Those of [`bind`](Self::bind).
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-bind-addr-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// use std::os::unix::net::SocketAddr;
+    ///
+    /// let addr = SocketAddr::from_pathname(&path)?;
+    /// let socket = UnixDatagram::bind_addr(&addr)?;
+    /// assert_eq!(socket.local_addr()?.as_pathname(), Some(&*path));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
         Self::from_std(net::UnixDatagram::bind_addr(addr)?)
     }
@@ -74,6 +101,15 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// The system's, if there is no descriptor left.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = UnixDatagram::unbound()?;
+    /// assert!(socket.local_addr()?.is_unnamed());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn unbound() -> io::Result<Self> {
         Self::from_std(net::UnixDatagram::unbound()?)
     }
@@ -83,6 +119,18 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// The system's, if there is no descriptor left.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// let (one, other) = UnixDatagram::pair()?;
+    /// one.send(b"ahoy").await?;
+    /// assert_eq!(other.recv(&mut [0; 8]).await?, 4);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = net::UnixDatagram::pair()?;
         Ok((Self::from_std(one)?, Self::from_std(other)?))
@@ -99,6 +147,23 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// The system's, as [`NotFound`](io::ErrorKind::NotFound).
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-connect-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// # vigie::run(async move {
+    /// let log = UnixDatagram::bind(&path)?;
+    /// let writer = UnixDatagram::unbound()?;
+    /// writer.connect(&path)?;
+    /// assert_eq!(writer.peer_addr()?.as_pathname(), Some(&*path));
+    /// writer.send(b"eight bells").await?;
+    /// assert_eq!(log.recv(&mut [0; 64]).await?, 11);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.source.get().connect(path)
     }
@@ -108,26 +173,24 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// Those of [`connect`](Self::connect).
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-connect-addr-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// # vigie::run(async move {
+    /// let log = UnixDatagram::bind(&path)?;
+    /// let writer = UnixDatagram::unbound()?;
+    /// writer.connect_addr(&log.local_addr()?)?;
+    /// writer.send(b"eight bells").await?;
+    /// assert_eq!(log.recv(&mut [0; 64]).await?, 11);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn connect_addr(&self, addr: &SocketAddr) -> io::Result<()> {
         self.source.get().connect_addr(addr)
-    }
-
-    /// Its address.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().local_addr()
-    }
-
-    /// The address that it is connected to.
-    ///
-    /// # Errors
-    ///
-    /// The system's: [`NotConnected`](io::ErrorKind::NotConnected) if it is not.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().peer_addr()
     }
 
     /// Shuts down one direction or both: to send is an error then, for the peer as well where this one receives
@@ -136,28 +199,22 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// The system's: [`NotConnected`](io::ErrorKind::NotConnected) if it is not.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// use std::{io::ErrorKind, net::Shutdown};
+    ///
+    /// let (one, other) = UnixDatagram::pair()?;
+    /// one.shutdown(Shutdown::Both)?;
+    /// assert_eq!(other.send(b"ahoy").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.source.get().shutdown(how)
-    }
-
-    /// Sends one datagram to the socket that this one is connected to, as soon as that has room; its length.
-    /// (Where the system calls a lack of room an error, as macOS does by `ENOBUFS`, so does this.)
-    ///
-    /// # Errors
-    ///
-    /// The system's: that it is not connected, that the datagram is too long, or
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if the other socket has gone.
-    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_send(cx, buf)).await
-    }
-
-    /// The poll form of [`send`](Self::send).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send`](Self::send).
-    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.source.poll_io(cx, Direction::Write, |socket| socket.send(buf), |_| false)
     }
 
     /// Sends one datagram to the socket of that path, as soon as that has room; its length.
@@ -171,6 +228,21 @@ impl UnixDatagram {
     /// The system's: that the datagram is too long, as [`NotFound`](io::ErrorKind::NotFound), or
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if the other socket has gone; and that of a
     /// domain without the system's events.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-send-to-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// # vigie::run(async move {
+    /// let log = UnixDatagram::bind(&path)?;
+    /// let writer = UnixDatagram::unbound()?;
+    /// writer.send_to(b"eight bells", &path).await?;
+    /// assert_eq!(log.recv(&mut [0; 64]).await?, 11);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub async fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         self.send_patiently(|socket| socket.send_to(buf, &path)).await
     }
@@ -180,6 +252,21 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// Those of [`send_to`](Self::send_to).
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-send-to-addr-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// # vigie::run(async move {
+    /// let server = UnixDatagram::bind(&path)?;
+    /// let (client, mut buf) = (UnixDatagram::unbound()?, [0; 64]);
+    /// client.send_to_addr(b"land?", &server.local_addr()?).await?;
+    /// assert_eq!(server.recv(&mut buf).await?, 5);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub async fn send_to_addr(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
         self.send_patiently(|socket| socket.send_to_addr(buf, addr)).await
     }
@@ -205,48 +292,7 @@ impl UnixDatagram {
             }
         }
     }
-
-    /// Receives one datagram: as much of it as fits into `buf`, and how much that is. The rest is lost.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_recv(cx, buf)).await
-    }
-
-    /// The poll form of [`recv`](Self::recv).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv`](Self::recv).
-    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        // An empty buffer too: it takes a datagram.
-        self.source.poll_io(cx, Direction::Read, |socket| socket.recv(buf), |_| false)
-    }
-
-    /// As [`recv`](Self::recv); the second of the pair is the sender's address, which is unnamed unless the
-    /// sender was bound.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv`](Self::recv).
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        poll_fn(|cx| self.poll_recv_from(cx, buf)).await
-    }
-
-    /// The poll form of [`recv_from`](Self::recv_from).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`recv`](Self::recv).
-    pub fn poll_recv_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        self.source.poll_io(cx, Direction::Read, |socket| socket.recv_from(buf), |_| false)
-    }
 }
 
-handle!(UnixDatagram, net::UnixDatagram, "socket");
+handle!(UnixDatagram, net::UnixDatagram, SocketAddr, "socket", "let socket = UnixDatagram::unbound()?;");
+datagrams!(UnixDatagram, SocketAddr, "let (one, other) = UnixDatagram::pair()?;");

@@ -5,20 +5,19 @@ use std::{
     io,
     os::unix::net::{self, SocketAddr},
     path::Path,
-    task::{Context, Poll},
 };
 
 use super::UnixStream;
 use crate::{
-    net::{Incoming, accept::patiently, handle::handle},
-    system::{Direction, Source},
+    net::{accept::accepts, handle::handle},
+    system::Source,
 };
 
 /// A Unix socket that accepts connections. In all that is not said here it is as a
 /// [`TcpListener`](crate::net::TcpListener).
 ///
 /// The file that it is bound to **stays** when it is dropped, and a path that there is cannot be bound to:
-/// whoever wants to listen there again removes it before. (Where somebody may listen still, only a
+/// whoever wants to listen there again removes it before. A peer's address is unnamed, unless it was bound. (Where somebody may listen still, only a
 /// refused connection tells that nobody does.)
 ///
 /// ```
@@ -29,6 +28,7 @@ use crate::{
 /// # let path = std::env::temp_dir().join(format!("vigie-doc-{}", std::process::id()));
 /// vigie::run(async move {
 ///     let listener = UnixListener::bind(&path)?;
+///     assert_eq!(listener.local_addr()?.as_pathname(), Some(&*path));
 ///     let mut client = UnixStream::connect(&path).await?;
 ///     let (mut server, _) = listener.accept().await?;
 ///     client.write_all(b"ahoy").await?;
@@ -54,6 +54,20 @@ impl UnixListener {
     ///
     /// The system's, as [`AddrInUse`](io::ErrorKind::AddrInUse) if there is such a file;
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path that is too long.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-listen-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// use std::io::ErrorKind;
+    ///
+    /// let listener = UnixListener::bind(&path)?;
+    /// assert_eq!(UnixListener::bind(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
+    /// # drop(listener);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::from_std(net::UnixListener::bind(path)?)
     }
@@ -63,6 +77,20 @@ impl UnixListener {
     /// # Errors
     ///
     /// Those of [`bind`](Self::bind).
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-listen-addr-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// use std::os::unix::net::SocketAddr;
+    ///
+    /// let addr = SocketAddr::from_pathname(&path)?;
+    /// let listener = UnixListener::bind_addr(&addr)?;
+    /// assert_eq!(listener.local_addr()?.as_pathname(), Some(&*path));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
         Self::from_std(net::UnixListener::bind_addr(addr)?)
     }
@@ -70,50 +98,6 @@ impl UnixListener {
     /// The socket does not block.
     fn new(listener: net::UnixListener) -> Self {
         Self { source: Source::new(listener), shortages: Cell::new(0) }
-    }
-
-    /// The address that it listens at.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().local_addr()
-    }
-
-    /// Accepts the next connection; the second of the pair is the peer's address, which is unnamed unless the
-    /// peer was bound.
-    ///
-    /// It is as cancellation-safe as [`TcpListener::accept`](crate::net::TcpListener::accept), and as patient:
-    /// where the system is short of descriptors or memory it waits and tries again.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`TcpListener::accept`](crate::net::TcpListener::accept).
-    pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        patiently(&self.shortages, |cx| self.poll_accept(cx)).await
-    }
-
-    /// Accepts, or has the task woken when there may be a connection, as all that polled this.
-    ///
-    /// # Errors
-    ///
-    /// The system's, all of them: see [`TcpListener::poll_accept`](crate::net::TcpListener::poll_accept).
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        self.source
-            .poll_io(cx, Direction::Read, accept, |_| false)
-            .map_ok(|(stream, addr)| (UnixStream::new(stream), addr))
-    }
-
-    /// How often an [`accept`](Self::accept) of this handle had to wait because the system was short of
-    /// descriptors or memory. Where this grows, the limit of descriptors is too low for the load.
-    pub fn shortages(&self) -> u64 {
-        self.shortages.get()
-    }
-
-    /// The connections, one after the other.
-    pub fn incoming(&self) -> Incoming<'_, Self> {
-        Incoming { listener: self }
     }
 }
 
@@ -123,17 +107,21 @@ fn accept(listener: &net::UnixListener) -> io::Result<(net::UnixStream, SocketAd
     Ok((stream, addr))
 }
 
-handle!(UnixListener, net::UnixListener, "listener");
-
-impl Incoming<'_, UnixListener> {
-    /// The next connection. There is no end.
-    ///
-    /// Cancellation-safe, as [`accept`](UnixListener::accept) is.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`accept`](UnixListener::accept).
-    pub async fn next(&mut self) -> io::Result<UnixStream> {
-        self.listener.accept().await.map(|(stream, _)| stream)
-    }
-}
+handle!(
+    UnixListener,
+    net::UnixListener,
+    SocketAddr,
+    "listener",
+    r#"# let path = std::env::temp_dir().join(format!("vigie-doc-handle-{}-{:?}", std::process::id(), std::thread::current().id()));
+let socket = UnixListener::bind(&path)?;
+# std::fs::remove_file(&path)?;"#
+);
+accepts!(
+    UnixListener,
+    UnixStream,
+    SocketAddr,
+    r#"# let path = std::env::temp_dir().join(format!("vigie-doc-accept-{}-{:?}", std::process::id(), std::thread::current().id()));
+let listener = UnixListener::bind(&path)?;
+let client = UnixStream::connect(&path).await?;
+# std::fs::remove_file(&path)?;"#
+);

@@ -5,6 +5,20 @@ use std::{io, os::fd::AsRawFd};
 use super::UnixStream;
 
 /// The process at the other end of a [`UnixStream`], as it was when it connected, listened or made the pair.
+///
+/// ```
+/// use vigie::net::{UCred, UnixStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (one, other) = UnixStream::pair()?;
+/// let UCred { pid, uid, gid, .. } = one.peer_cred()?;
+/// assert_eq!(pid, i32::try_from(std::process::id()).ok());
+/// // Both ends are ours.
+/// let ours = other.peer_cred()?;
+/// assert_eq!((uid, gid), (ours.uid, ours.gid));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct UCred {

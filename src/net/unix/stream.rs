@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::Shutdown,
     os::unix::net::{self, SocketAddr},
     path::Path,
 };
@@ -11,11 +10,12 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::until_the_peer_has_room;
 use crate::{
-    net::{ReadHalf, WriteHalf, connect::established, handle::handle, io::byte_stream, split},
+    net::{connect::established, handle::handle, io::byte_stream},
     system::{Source, transfer::never},
 };
 
 /// A connection by a Unix socket. In all that is not said here it is as a [`TcpStream`](crate::net::TcpStream).
+/// The address of an end is unnamed, unless that was bound.
 ///
 /// ```
 /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
@@ -29,6 +29,7 @@ use crate::{
 ///     let mut words = String::new();
 ///     other.read_to_string(&mut words).await?;
 ///     assert_eq!(words, "from deck to deck");
+///     assert!(one.local_addr()?.is_unnamed() && one.peer_addr()?.is_unnamed());
 ///     Ok(())
 /// })?
 /// # }
@@ -54,6 +55,21 @@ impl UnixStream {
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) where nobody listens any more;
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a path that is too long; and that of a domain without
     /// the system's events.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-connect-stream-{}-{:?}", std::process::id(), std::thread::current().id()));
+    /// # vigie::run(async move {
+    /// let listener = UnixListener::bind(&path)?;
+    /// let stream = UnixStream::connect(&path).await?;
+    /// assert_eq!(stream.peer_addr()?.as_pathname(), Some(&*path));
+    /// # drop(listener);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::connect_addr(&SocketAddr::from_pathname(path)?).await
     }
@@ -103,6 +119,20 @@ vigie::run(async {
     /// # Errors
     ///
     /// The system's, if there is no descriptor left.
+    ///
+    /// ```
+    /// # use vigie::net::*;
+    /// # fn main() -> std::io::Result<()> {
+    /// # vigie::run(async {
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// let (mut one, mut other) = UnixStream::pair()?;
+    /// one.write_all(b"ahoy").await?;
+    /// assert_eq!(other.read(&mut [0; 8]).await?, 4);
+    /// # Ok(())
+    /// # })?
+    /// # }
+    /// ```
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = net::UnixStream::pair()?;
         Ok((Self::from_std(one)?, Self::from_std(other)?))
@@ -111,40 +141,6 @@ vigie::run(async {
     /// The socket does not block.
     pub(super) fn new(stream: net::UnixStream) -> Self {
         Self { source: Source::new(stream) }
-    }
-
-    /// Splits the stream into a half that reads and one that writes, for two tasks of this domain.
-    /// [`ReadHalf::reunite`] undoes it.
-    pub fn split(self) -> (ReadHalf<Self>, WriteHalf<Self>) {
-        split::split(self)
-    }
-
-    /// Shuts down one direction or both. The peer reads the end after a shutdown for writing, and so
-    /// do tasks of any domain that wait to read after one for reading.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.source.get().shutdown(how)
-    }
-
-    /// The address of the other end. Only one that was bound has a name.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().peer_addr()
-    }
-
-    /// The address of this end. Only one that was bound has a name.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get().local_addr()
     }
 }
 
@@ -165,7 +161,7 @@ fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
     SockAddr::unix(addr.as_pathname().unwrap_or(Path::new("")))
 }
 
-handle!(UnixStream, net::UnixStream, "stream");
+handle!(UnixStream, net::UnixStream, SocketAddr, "stream", "let (socket, _other) = UnixStream::pair()?;");
 // A read ends where descriptors or credentials were sent along, with bytes behind them, of which nothing would
 // tell.
-byte_stream!(UnixStream, never);
+byte_stream!(UnixStream, SocketAddr, never, "let (client, server) = UnixStream::pair()?;");

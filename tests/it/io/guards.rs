@@ -1,13 +1,19 @@
 //! Readiness: how long it lasts, and who clears it.
 
 use std::{
-    io::{Read, Write},
+    cell::Cell,
+    io::{ErrorKind, Read, Write},
+    os::unix::net::UnixStream,
     pin::pin,
     rc::Rc,
 };
 
 use futures_lite::future::poll_once;
-use vigie::{io::Interest, spawn};
+use vigie::{
+    events::EventsError,
+    io::{AsyncFd, Interest},
+    spawn,
+};
 
 use super::async_fd::pair;
 use crate::support::{each, soon, ticker, turns};
@@ -39,6 +45,71 @@ fn what_is_ready_stays_so_until_it_would_block() {
         });
         ran.unwrap();
     });
+}
+
+#[test]
+fn what_is_tried_without_waiting_is_tried_where_it_is_ready() {
+    each(|builder| {
+        let ran = builder.run(async {
+            let (ours, mut theirs) = pair();
+            let tried = Cell::new(0);
+            let read = || {
+                let read = ours.try_io(Interest::READABLE, |mut stream| {
+                    tried.set(tried.get() + 1);
+                    stream.read(&mut [0; 2])
+                });
+                read.map_err(|error| error.kind())
+            };
+            assert_eq!((read(), tried.get()), (Err(ErrorKind::WouldBlock), 0));
+            theirs.write_all(b"abc").unwrap();
+            let _guard = soon(ours.readable()).await.unwrap();
+            // It can be written to as well, and tries to read all the same do so.
+            assert_eq!((read(), read(), tried.get()), (Ok(2), Ok(1), 2));
+            assert_eq!((read(), tried.get()), (Err(ErrorKind::WouldBlock), 3));
+            // That was found out, and so is tried no more, until something is told.
+            assert_eq!((read(), tried.get()), (Err(ErrorKind::WouldBlock), 3));
+            let mut waits = pin!(ours.readable());
+            assert!(poll_once(&mut waits).await.is_none());
+            // The other direction it says nothing of.
+            assert_eq!(ours.try_io(Interest::WRITABLE, |mut stream| stream.write(b"x")).unwrap(), 1);
+            theirs.write_all(b"d").unwrap();
+            let _guard = soon(waits).await.unwrap();
+            assert_eq!(read(), Ok(1));
+        });
+        ran.unwrap();
+    });
+}
+
+#[test]
+fn what_is_tried_elsewhere_is_watched_there() {
+    each(|builder| {
+        let again = builder.clone();
+        let (ours, mut theirs) = builder.run(async { pair() }).unwrap();
+        let read = |ours: &AsyncFd<UnixStream>| {
+            ours.try_io(Interest::READABLE, |mut stream| stream.read(&mut [0; 8]))
+        };
+        theirs.write_all(b"abc").unwrap();
+        let outside = read(&ours).unwrap_err();
+        assert!(outside.get_ref().is_some_and(|error| error.is::<EventsError>()), "{outside:?}");
+        let ran = again.run(async move {
+            let tried = soon(until_some(|| match read(&ours) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+                tried => Some(tried),
+            }));
+            assert_eq!(tried.await.unwrap(), 3);
+        });
+        ran.unwrap();
+    });
+}
+
+/// What there is before long, though nobody waits for it.
+async fn until_some<T>(mut get: impl FnMut() -> Option<T>) -> T {
+    loop {
+        match get() {
+            Some(got) => return got,
+            None => turns(1).await,
+        }
+    }
 }
 
 #[test]

@@ -7,66 +7,33 @@ use std::{
     thread,
 };
 
-use futures_lite::{
-    AsyncReadExt, AsyncWriteExt,
-    future::{block_on, zip},
-};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future::block_on};
 use vigie::{
-    Builder, Domain, call_on,
-    events::EventsError,
+    Domain, call_on,
     net::{TcpListener, TcpStream},
     spawn,
 };
 
-use super::{beside, byte, bytes, is_sequence, narrow_pair, pair, soon};
+use super::{
+    beside, byte, bytes, is_sequence,
+    kinds::{complain_without_events, goes_round, serve},
+    narrow_pair, pair, soon,
+};
 use crate::support::{each, turns};
 
 fn is_send<T: Send>(_: &T) {}
-
-/// Reads a word, which comes when the reader waits already, and sends it back.
-async fn serve(stream: &mut TcpStream, peer: &mut std::net::TcpStream, word: &[u8]) {
-    let mut buf = [0; 64];
-    let write = async {
-        turns(3).await;
-        peer.write_all(word).unwrap();
-    };
-    let (count, ()) = soon(zip(stream.read(&mut buf), write)).await;
-    assert_eq!(&buf[..count.unwrap()], word);
-    soon(stream.write_all(word)).await.unwrap();
-    let mut back = vec![0; word.len()];
-    peer.read_exact(&mut back).unwrap();
-    assert_eq!(back, word);
-}
 
 #[test]
 fn a_stream_goes_to_other_domains_and_comes_back() {
     each(|builder| {
         let ran = builder.run(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             peer.set_nodelay(true).unwrap();
-            let (mut stream, _) = soon(listener.accept()).await.unwrap();
+            let (stream, _) = soon(listener.accept()).await.unwrap();
             is_send(&stream);
             is_send(&listener);
-            for round in 0..10 {
-                serve(&mut stream, &mut peer, b"here").await;
-                for domain in Domain::available() {
-                    let away = call_on(domain, move || async move {
-                        assert_eq!(Domain::current(), Some(domain));
-                        serve(&mut stream, &mut peer, b"away").await;
-                        if round % 2 == 0 {
-                            // Data that comes while nobody watches, or rather the wrong one.
-                            peer.write_all(b"left over").unwrap();
-                        }
-                        (stream, peer)
-                    });
-                    (stream, peer) = soon(away).await.unwrap();
-                    if round % 2 == 0 {
-                        let mut buf = [0; 64];
-                        assert_eq!(soon(stream.read(&mut buf)).await.unwrap(), 9);
-                    }
-                }
-            }
+            let (stream, mut peer) = goes_round(stream, peer).await;
             // Dropped on a thread that is nobody's domain, it is closed all the same.
             thread::spawn(move || drop(stream)).join().unwrap();
             assert_eq!(peer.read(&mut [0]).unwrap(), 0);
@@ -251,20 +218,9 @@ async fn complaints() -> Vec<io::Error> {
     ]
 }
 
-fn all_say(complaints: Vec<io::Error>, expected: impl Fn(&EventsError) -> bool) {
-    for complaint in complaints {
-        let inner = complaint.get_ref().and_then(|inner| inner.downcast_ref::<EventsError>());
-        assert!(inner.is_some_and(&expected), "{complaint:?}");
-    }
-}
-
 #[test]
 fn without_the_systems_events_there_is_an_error() {
-    all_say(block_on(complaints()), |error| *error == EventsError::OutsideRuntime);
-    let none = Builder::new().without_events().run(complaints()).unwrap();
-    all_say(none, |error| *error == EventsError::NoEvents);
-    let others = Builder::new().events(|_| Ok(())).run(complaints()).unwrap();
-    all_say(others, |error| matches!(error, EventsError::OtherEvents(_)));
+    complain_without_events(complaints);
 }
 
 #[test]

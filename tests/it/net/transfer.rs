@@ -1,11 +1,8 @@
 //! Bytes, ends and resets.
 
 use std::{
-    cell::Cell,
-    future::{Future, poll_fn},
     io::{self, IoSlice, IoSliceMut, Read, Write},
     net::{self, Shutdown},
-    pin::pin,
     time::Duration,
 };
 
@@ -16,7 +13,7 @@ use vigie::{
     spawn,
 };
 
-use super::{beside, byte, bytes, fill, is_sequence, narrow_pair, pair, soon};
+use super::{beside, byte, bytes, fill, is_sequence, kinds::transfers, narrow_pair, pair, soon};
 use crate::support::{each, turns};
 
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
@@ -79,44 +76,11 @@ fn many_connections_on_several_domains_get_all_their_bytes_back() {
 
 #[test]
 fn a_large_transfer_goes_both_ways_at_once_and_is_held_back() {
-    const SIZE: usize = 8 << 20;
     each(|builder| {
         let ran = builder.run(async {
             let (stream, peer) = narrow_pair();
-            let mut peer_writes = peer.try_clone().unwrap();
-            let (mut reader, mut writer) = stream.split();
-            let held_back = Cell::new(0);
-            let send = async {
-                let all = bytes(SIZE);
-                let mut write = pin!(writer.write_all(&all));
-                poll_fn(|cx| {
-                    let polled = write.as_mut().poll(cx);
-                    held_back.set(held_back.get() + usize::from(polled.is_pending()));
-                    polled
-                })
-                .await?;
-                writer.close().await
-            };
-            let receive = async {
-                let mut all = Vec::new();
-                reader.read_to_end(&mut all).await.map(|_| all)
-            };
-            let peer_sends = beside(move || {
-                peer_writes.write_all(&bytes(SIZE))?;
-                peer_writes.shutdown(Shutdown::Write)
-            });
-            let peer_receives = beside(move || {
-                let mut all = Vec::new();
-                (&peer).read_to_end(&mut all).map(|_| all)
-            });
-            let (sent, received) = soon(zip(send, receive)).await;
-            sent.unwrap();
-            let received = received.unwrap();
-            assert!(received.len() == SIZE && is_sequence(&received));
-            peer_sends.join();
-            let received = peer_receives.join();
-            assert!(received.len() == SIZE && is_sequence(&received));
-            assert!(held_back.get() > 0, "nothing ever held the writer back");
+            let ways = (peer.try_clone().unwrap(), peer);
+            transfers(8 << 20, stream.split(), ways, |peer| peer.shutdown(Shutdown::Write)).await;
         });
         ran.unwrap();
     });

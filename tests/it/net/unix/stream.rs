@@ -8,20 +8,20 @@ use std::{
     time::Duration,
 };
 
-use futures_lite::{
-    AsyncReadExt, AsyncWriteExt,
-    future::{block_on, zip},
-};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future::zip};
 use vigie::{
-    Builder, Domain, PromiseState, call_on,
-    events::EventsError,
+    Domain, PromiseState, call_on,
     net::{UnixListener, UnixStream},
     spawn,
     time::{TimeoutError, timeout},
 };
 
 use super::{
-    super::{beside, bytes, is_sequence, soon},
+    super::{
+        bytes,
+        kinds::{complain_without_events, goes_round, serve, transfers},
+        soon,
+    },
     Dir,
 };
 use crate::support::{each, turns};
@@ -32,54 +32,17 @@ fn pair() -> (UnixStream, net::UnixStream) {
     (UnixStream::from_std(stream).unwrap(), peer)
 }
 
-/// Reads a word, which comes when the reader waits already, and sends it back.
-async fn serve(stream: &mut UnixStream, peer: &mut net::UnixStream, word: &[u8]) {
-    let mut buf = [0; 64];
-    let write = async {
-        turns(3).await;
-        peer.write_all(word).unwrap();
-    };
-    let (count, ()) = soon(zip(stream.read(&mut buf), write)).await;
-    assert_eq!(&buf[..count.unwrap()], word);
-    soon(stream.write_all(word)).await.unwrap();
-    let mut back = vec![0; word.len()];
-    peer.read_exact(&mut back).unwrap();
-    assert_eq!(back, word);
-}
-
 #[test]
 fn a_large_transfer_goes_both_ways_at_once() {
-    const SIZE: usize = 4 << 20;
     each(|builder| {
         let ran = builder.run(async {
             let (stream, peer) = pair();
-            let mut peer_writes = peer.try_clone().unwrap();
             let (mut reader, mut writer) = stream.split();
-            let send = async {
-                writer.write_all(&bytes(SIZE)).await?;
-                writer.close().await
-            };
-            let mut all = Vec::new();
-            let receive = reader.read_to_end(&mut all);
-            let peer_sends = beside(move || {
-                peer_writes.write_all(&bytes(SIZE))?;
-                peer_writes.shutdown(Shutdown::Write)
-            });
-            let peer_receives = beside(move || {
-                let mut all = Vec::new();
-                (&peer).read_to_end(&mut all).map(|_| all)
-            });
-            let (sent, received) = soon(zip(send, receive)).await;
-            sent.unwrap();
-            assert_eq!(received.unwrap(), SIZE);
-            assert!(is_sequence(&all));
-            peer_sends.join();
-            let all = peer_receives.join();
-            assert!(all.len() == SIZE && is_sequence(&all));
-            let stream: UnixStream = reader.reunite(writer).unwrap();
+            let ways = (peer.try_clone().unwrap(), peer);
+            transfers(4 << 20, (&mut reader, &mut writer), ways, |peer| peer.shutdown(Shutdown::Write)).await;
+            let _stream: UnixStream = reader.reunite(writer).unwrap();
             let ((stranger, _), (other, _)) = (pair(), pair());
             assert!(stranger.split().0.reunite(other.split().1).is_err());
-            drop(stream);
         });
         ran.unwrap();
     });
@@ -216,19 +179,8 @@ fn a_read_that_is_given_up_leaves_the_stream_as_it_was() {
 fn a_stream_goes_to_other_domains_and_comes_back() {
     each(|builder| {
         let ran = builder.run(async {
-            let (mut stream, mut peer) = pair();
-            for _ in 0..5 {
-                serve(&mut stream, &mut peer, b"here").await;
-                for domain in Domain::available() {
-                    let away = call_on(domain, move || async move {
-                        serve(&mut stream, &mut peer, b"away").await;
-                        peer.write_all(b"left over").unwrap();
-                        (stream, peer)
-                    });
-                    (stream, peer) = soon(away).await.unwrap();
-                    assert_eq!(soon(stream.read(&mut [0; 64])).await.unwrap(), 9);
-                }
-            }
+            let (stream, peer) = pair();
+            let (stream, mut peer) = goes_round(stream, peer).await;
             // A second handle, and the way to the standard library.
             let mut clone = stream.try_clone().unwrap();
             let there = call_on(Domain::available()[0], move || async move {
@@ -284,11 +236,7 @@ async fn complaints() -> Vec<io::Error> {
 
 #[test]
 fn without_the_systems_events_there_is_an_error() {
-    let others = Builder::new().events(|_| Ok(())).run(complaints()).unwrap();
-    for complaint in block_on(complaints()).into_iter().chain(others) {
-        let inner = complaint.get_ref().and_then(|inner| inner.downcast_ref::<EventsError>());
-        assert!(inner.is_some(), "{complaint:?}");
-    }
+    complain_without_events(complaints);
 }
 
 #[test]
