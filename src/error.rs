@@ -8,6 +8,28 @@ use crate::{domain::Tree, sync::Mutex};
 const FORKED: &str = "the process has forked: the run goes on in the parent, and not in this child";
 
 /// Why a task has no result.
+///
+/// ```
+/// use vigie::{TaskError, TaskSet, spawn};
+///
+/// vigie::run(async {
+///     let mut tasks = TaskSet::new();
+///     tasks.spawn(async { "done" });
+///     tasks.spawn(async { panic!("leak") });
+///     while let Some(ended) = tasks.next().await {
+///         match ended {
+///             Ok(done) => assert_eq!(done, "done"),
+///             Err(TaskError::Panicked(panic)) => assert_eq!(panic.message().as_deref(), Some("leak")),
+///             Err(error) => unreachable!("{error}"),
+///         }
+///     }
+///     let none: [vigie::Promise<()>; 0] = [];
+///     assert!(matches!(vigie::await_first(none).await, Err(TaskError::Empty)));
+/// }).unwrap();
+///
+/// let outside = futures_lite::future::block_on(spawn(async {}));
+/// assert!(matches!(outside, Err(TaskError::OutsideRuntime)));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TaskError {
@@ -58,6 +80,17 @@ impl From<TaskError> for io::Error {
 }
 
 /// The payload of a panic that ended a task.
+///
+/// ```
+/// use vigie::{TaskError, spawn};
+///
+/// vigie::run(async {
+///     let ended = spawn(async { panic!("mast {} broke", 2) }).await;
+///     let Err(TaskError::Panicked(panic)) = ended else { unreachable!() };
+///     assert_eq!(panic.message().unwrap(), "mast 2 broke");
+///     assert_eq!(panic.to_string(), "mast 2 broke");
+/// }).unwrap();
+/// ```
 pub struct Panic(Mutex<Box<dyn Any + Send>>);
 
 impl Panic {
@@ -66,11 +99,35 @@ impl Panic {
     }
 
     /// The payload, as `std::panic::resume_unwind` takes it.
+    ///
+    /// ```
+    /// use std::panic::{catch_unwind, panic_any, resume_unwind};
+    /// use vigie::{TaskError, spawn};
+    ///
+    /// let caught = catch_unwind(|| vigie::run(async {
+    ///     // What fails there is to fail here.
+    ///     if let Err(TaskError::Panicked(panic)) = spawn(async { panic_any(7) }).await {
+    ///         resume_unwind(panic.into_payload());
+    ///     }
+    /// }));
+    /// assert_eq!(*caught.unwrap_err().downcast::<i32>().unwrap(), 7);
+    /// ```
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.0.into_inner()
     }
 
     /// The message, if the payload is one: what `panic!` makes of a literal or of a format string.
+    ///
+    /// ```
+    /// use std::panic::panic_any;
+    /// use vigie::{TaskError, spawn};
+    ///
+    /// vigie::run(async {
+    ///     let ended = spawn(async { panic_any(7) }).await;
+    ///     let Err(TaskError::Panicked(panic)) = ended else { unreachable!() };
+    ///     assert_eq!(panic.message(), None);
+    /// }).unwrap();
+    /// ```
     pub fn message(&self) -> Option<String> {
         let payload = self.0.lock();
         let literal = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
@@ -92,6 +149,16 @@ impl fmt::Display for Panic {
 
 /// Why a run did not start, or did not reach its end, where the system is not to blame. It is found
 /// inside the `io::Error` of [`Builder::run`](crate::Builder::run).
+///
+/// ```
+/// use vigie::RunError;
+///
+/// vigie::run(async {
+///     let error = vigie::run(async {}).unwrap_err();
+///     let reason = error.get_ref().and_then(|reason| reason.downcast_ref());
+///     assert_eq!(reason, Some(&RunError::AlreadyRunning));
+/// }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunError {

@@ -19,6 +19,24 @@
 //!
 //! All but `Condition` are those of the crates `async-lock` and `event-listener`.
 //!
+//! ```
+//! use vigie::{call, lock::Mutex};
+//!
+//! static LOG: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+//!
+//! vigie::run(async {
+//!     let there = call(async || {
+//!         let mut log = LOG.lock().await;
+//!         log.push("anchor");
+//!         // Nobody else writes in between.
+//!         vigie::yield_now().await;
+//!         log.push("aweigh");
+//!     });
+//!     there.await.unwrap();
+//!     assert_eq!(*LOG.lock().await, ["anchor", "aweigh"]);
+//! }).unwrap();
+//! ```
+//!
 //! # Where Miou has another name
 //!
 //! | Miou | here |
@@ -113,6 +131,28 @@ impl Condition {
     /// or yet to be, goes to the oldest waiter without one. (After a [`notify_all`](Self::notify_all)
     /// that can be one which began to wait later.) It does not wait, nor release the mutex, before it is
     /// first polled.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use vigie::{call, lock::{Condition, Mutex}};
+    ///
+    /// vigie::run(async {
+    ///     let gate = Arc::new((Mutex::new("shut"), Condition::new()));
+    ///     let theirs = gate.clone();
+    ///     let (state, changed) = &*gate;
+    ///     let mut state = state.lock().await;
+    ///     let keeper = call(async move || {
+    ///         // Not before the wait has released it.
+    ///         *theirs.0.lock().await = "open";
+    ///         theirs.1.notify_one();
+    ///     });
+    ///     while *state == "shut" {
+    ///         state = changed.wait(state).await;
+    ///     }
+    ///     assert_eq!(*state, "open");
+    ///     keeper.await.unwrap();
+    /// }).unwrap();
+    /// ```
     pub async fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         let mutex = MutexGuard::source(&guard);
         // Before the release: whoever locks the mutex after this task finds it among the waiters.
@@ -143,11 +183,49 @@ impl Condition {
     }
 
     /// Notifies the oldest of those that wait and have not been notified; if there is none, nobody.
+    ///
+    /// ```
+    /// use vigie::{lock::{Condition, Mutex}, scope, yield_now};
+    ///
+    /// vigie::run(async {
+    ///     let (mutex, condition) = (&Mutex::new(0), &Condition::new());
+    ///     // Nobody waits, and nobody will hear of it.
+    ///     condition.notify_one();
+    ///     scope(async |s| {
+    ///         let one = s.spawn(async { *condition.wait(mutex.lock().await).await += 1 });
+    ///         let other = s.spawn(async { *condition.wait(mutex.lock().await).await += 1 });
+    ///         yield_now().await;
+    ///         condition.notify_one();
+    ///         one.await.unwrap();
+    ///         assert_eq!((*mutex.lock().await, other.is_finished()), (1, false));
+    ///         condition.notify_one();
+    ///     }).await
+    /// }).unwrap();
+    /// ```
     pub fn notify_one(&self) {
         self.waiters.notify_additional(1);
     }
 
     /// Notifies all that wait now, the oldest first. The mutex they get back one after the other.
+    ///
+    /// ```
+    /// use vigie::{lock::{Condition, Mutex}, scope, yield_now};
+    ///
+    /// vigie::run(async {
+    ///     let (started, start) = (&Mutex::new(false), &Condition::new());
+    ///     scope(async |s| {
+    ///         let racers = [(); 3].map(|()| {
+    ///             s.spawn(async { *start.wait_while(started.lock().await, |started| !*started).await })
+    ///         });
+    ///         yield_now().await;
+    ///         *started.lock().await = true;
+    ///         start.notify_all();
+    ///         for racer in racers {
+    ///             assert!(racer.await.unwrap());
+    ///         }
+    ///     }).await
+    /// }).unwrap();
+    /// ```
     pub fn notify_all(&self) {
         self.waiters.notify_additional(usize::MAX);
     }

@@ -9,15 +9,14 @@ use std::{
     rc::Rc,
     sync::mpsc,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use crate::{
-    domain::{Deadlocks, Domain, Entered, Fatal, Group, Local, Message, Setting, Tree, UnderWay},
+    domain::{Deadlocks, Domain, Entered, Fatal, Group, Local, Message, Setting, UnderWay},
     error::{RunError, TaskError},
     events::{Events, Seat},
     forks,
-    shutdown::{self, Report, Reporter},
+    shutdown::{Report, Reporter},
     stall::{StallReport, StallWatch},
     sync::{Arc, AtomicU64, Ordering},
     task::{Joined, Parent, TaskCell, discard},
@@ -64,11 +63,11 @@ pub struct Builder {
     pub(crate) setting: Setting,
     events: Choice,
     #[cfg(feature = "system")]
-    variant: Variant,
+    pub(crate) variant: Variant,
     #[cfg(feature = "system")]
-    backend: Backend,
+    pub(crate) backend: Backend,
     spawn_thread: SpawnThread,
-    report: Option<Report>,
+    pub(crate) report: Option<Report>,
     pub(crate) stall: Option<StallReport>,
 }
 
@@ -90,6 +89,10 @@ impl Default for Builder {
 impl Builder {
     /// The default settings: as many domains as the machine runs threads at once, and at least two;
     /// a quantum of one task; no seed; the system's events, with the adaptive observer.
+    ///
+    /// ```
+    /// assert!(vigie::Builder::new().run(async { vigie::Domain::all().len() }).unwrap() >= 2);
+    /// ```
     pub fn new() -> Self {
         Self {
             extra_domains: None,
@@ -110,6 +113,15 @@ impl Builder {
 
     /// Domains besides domain 0, which runs the main task: a thread each. The default is one less
     /// than the available parallelism, and at least one.
+    ///
+    /// ```
+    /// use vigie::{Builder, TaskError, call};
+    ///
+    /// Builder::new().extra_domains(0).run(async {
+    ///     // There is no other domain to call.
+    ///     assert!(matches!(call(|| async {}).await, Err(TaskError::NoDomainAvailable)));
+    /// }).unwrap();
+    /// ```
     pub fn extra_domains(mut self, count: usize) -> Self {
         self.extra_domains = Some(count);
         self
@@ -167,27 +179,6 @@ impl Builder {
         self
     }
 
-    /// If the run has not ended so long after the future of the main task has gone, prints the tree of
-    /// the tasks that still live to the standard error output, once. A thread of its own waits for that.
-    ///
-    /// What keeps a run can be a child whose promise was leaked, a section that is not to be cancelled,
-    /// a finaliser, or a task that computes or blocks; the latter's domain is named as one that does not
-    /// answer.
-    pub fn shutdown_report(self, after: Duration) -> Self {
-        self.shutdown_report_with(after, move |tree| shutdown::print(after, tree))
-    }
-
-    /// As [`shutdown_report`](Self::shutdown_report), with `report` called in place of printing, on the
-    /// thread that waits.
-    pub fn shutdown_report_with(
-        mut self,
-        after: Duration,
-        report: impl Fn(&Tree) + Send + Sync + 'static,
-    ) -> Self {
-        self.report = Some(Report { after, tell: Arc::new(report) });
-        self
-    }
-
     /// Has each domain measure how long slices take, and how long tasks wait for their turn that news has
     /// resumed; off by default, for each takes two looks at a clock. See [`Metrics`](crate::Metrics), whose
     /// counts cost nothing and are always there.
@@ -209,6 +200,16 @@ impl Builder {
 
     /// Events of your own, in place of the system's: `make` is called once on each domain's thread,
     /// domain 0's first.
+    ///
+    /// ```
+    /// // Events that wait for nothing by themselves: here signals from other threads are all there is.
+    /// vigie::Builder::new().events(|_seat| Ok(())).run(async {
+    ///     let sender = vigie::events::signal_sender().unwrap();
+    ///     let syscall = vigie::events::syscall().unwrap();
+    ///     let start = |uid| Ok(drop(std::thread::spawn(move || sender.send(uid))));
+    ///     syscall.suspend(start).await.unwrap();
+    /// }).unwrap();
+    /// ```
     pub fn events<E: Events>(mut self, make: impl Fn(Seat) -> io::Result<E> + Send + Sync + 'static) -> Self {
         self.events = Choice::Own(Arc::new(move |seat| Ok(Box::new(make(seat)?))));
         self
@@ -216,23 +217,18 @@ impl Builder {
 
     /// No events at all: a task that suspends gets
     /// [`EventsError::NoEvents`](crate::events::EventsError::NoEvents).
+    ///
+    /// ```
+    /// use vigie::{Builder, events};
+    ///
+    /// Builder::new().without_events().run(async {
+    ///     assert_eq!(events::syscall().unwrap_err(), events::EventsError::NoEvents);
+    ///     // Tasks still run, and wait for each other.
+    ///     assert_eq!(vigie::spawn(async { 1 }).await.unwrap(), 1);
+    /// }).unwrap();
+    /// ```
     pub fn without_events(mut self) -> Self {
         self.events = Choice::None;
-        self
-    }
-
-    /// Which of the system's events: the observer in one of its postures, or the pipe. Without
-    /// effect on events of your own.
-    #[cfg(feature = "system")]
-    pub fn variant(mut self, variant: Variant) -> Self {
-        self.variant = variant;
-        self
-    }
-
-    /// Which poller the system's events use.
-    #[cfg(feature = "system")]
-    pub fn backend(mut self, backend: Backend) -> Self {
-        self.backend = backend;
         self
     }
 
@@ -269,6 +265,12 @@ impl Builder {
     /// # Panics
     ///
     /// With the main task's own panic, or that of the events, once everything has been taken down.
+    ///
+    /// ```
+    /// let result = vigie::Builder::new().run(async { "12".parse::<u32>() });
+    /// // The run's result, and in it the main task's.
+    /// assert_eq!(result.unwrap(), Ok(12));
+    /// ```
     #[track_caller]
     pub fn run<F>(self, main: F) -> io::Result<F::Output>
     where

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     domain::{Inquiry, Shared, Tree},
-    runtime::SpawnThread,
+    runtime::{Builder, SpawnThread},
     sync::Arc,
     task::{catch, discard},
 };
@@ -21,12 +21,59 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// When to report, and how.
 #[derive(Clone)]
 pub(crate) struct Report {
-    pub(crate) after: Duration,
-    pub(crate) tell: Arc<dyn Fn(&Tree) + Send + Sync>,
+    after: Duration,
+    tell: Arc<dyn Fn(&Tree) + Send + Sync>,
+}
+
+impl Builder {
+    /// If the run has not ended so long after the future of the main task has gone, prints the tree of
+    /// the tasks that still live to the standard error output, once. A thread of its own waits for that.
+    ///
+    /// What keeps a run can be a child whose promise was leaked, a section that is not to be cancelled,
+    /// a finaliser, or a task that computes or blocks; the latter's domain is named as one that does not
+    /// answer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// // Silent, since nothing keeps this run.
+    /// let builder = vigie::Builder::new().shutdown_report(Duration::from_secs(10));
+    /// assert_eq!(builder.run(async { 1 }).unwrap(), 1);
+    /// ```
+    pub fn shutdown_report(self, after: Duration) -> Self {
+        self.shutdown_report_with(after, move |tree| print(after, tree))
+    }
+
+    /// As [`shutdown_report`](Self::shutdown_report), with `report` called in place of printing, on the
+    /// thread that waits.
+    ///
+    /// ```
+    /// use std::{mem, sync::mpsc, time::Duration};
+    /// use vigie::{Builder, Tree, spawn};
+    ///
+    /// let ((told, tell), (end, ends)) = (mpsc::channel(), async_channel::bounded::<()>(1));
+    /// let report = move |tree: &Tree| {
+    ///     drop(told.send(tree.clone()));
+    ///     end.close();
+    /// };
+    /// Builder::new().shutdown_report_with(Duration::from_millis(1), report).run(async {
+    ///     // Leaked, it keeps the run until the channel is closed.
+    ///     mem::forget(spawn(async move { ends.recv().await }));
+    /// }).unwrap();
+    /// assert_eq!(tell.recv().unwrap().tasks().len(), 2);
+    /// ```
+    pub fn shutdown_report_with(
+        mut self,
+        after: Duration,
+        report: impl Fn(&Tree) + Send + Sync + 'static,
+    ) -> Self {
+        self.report = Some(Report { after, tell: Arc::new(report) });
+        self
+    }
 }
 
 /// Prints the tree to the standard error output.
-pub(crate) fn print(after: Duration, tree: &Tree) {
+fn print(after: Duration, tree: &Tree) {
     eprintln!(
         "vigie: {after:?} after the end of the main task the run has not ended; what still lives:\n{tree}"
     );

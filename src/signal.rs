@@ -15,6 +15,21 @@
 //!
 //! Nothing, but signals are not counted: those of one number that come before the listener takes the
 //! first of them are one, as everywhere in Unix.
+//!
+//! ```
+//! use rustix::process::{Signal, getpid, kill_process};
+//! use vigie::signal::{SIGVTALRM, Signals};
+//!
+//! vigie::run(async {
+//!     let mut signals = Signals::new([SIGVTALRM])?;
+//!     let server = vigie::spawn(std::future::pending::<()>());
+//!     kill_process(getpid(), Signal::VTALARM)?;
+//!     // As a server waits for SIGTERM.
+//!     assert_eq!(signals.next().await?, SIGVTALRM);
+//!     server.cancel().await?;
+//!     std::io::Result::Ok(())
+//! }).unwrap().unwrap();
+//! ```
 
 use std::{
     borrow::Borrow,
@@ -86,6 +101,13 @@ impl Signals {
     /// listened to: SIGKILL, SIGSTOP, SIGILL, SIGFPE and SIGSEGV; the system's, if there is no descriptor
     /// left. Nothing is listened to then, but the signals before the one at fault have lost their default
     /// action.
+    ///
+    /// ```
+    /// use vigie::signal::{SIGKILL, Signals};
+    ///
+    /// let error = Signals::new([SIGKILL]).unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    /// ```
     pub fn new(signals: impl IntoIterator<Item = impl Borrow<i32>>) -> io::Result<Self> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
@@ -111,6 +133,21 @@ impl Signals {
     /// # Errors
     ///
     /// That of a domain without the system's events, or of its poller.
+    ///
+    /// ```
+    /// use rustix::process::{Signal, getpid, kill_process};
+    /// use vigie::signal::{SIGURG, Signals};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// vigie::run(async {
+    ///     // Each listener gets it.
+    ///     let (mut one, mut other) = (Signals::new([SIGURG])?, Signals::new([SIGURG])?);
+    ///     kill_process(getpid(), Signal::URG)?;
+    ///     assert_eq!((one.next().await?, other.next().await?), (SIGURG, SIGURG));
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// ```
     pub async fn next(&mut self) -> io::Result<i32> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
@@ -120,6 +157,22 @@ impl Signals {
     /// # Errors
     ///
     /// Those of [`next`](Self::next).
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use rustix::process::{Signal, getpid, kill_process};
+    /// use vigie::signal::{SIGUSR2, Signals};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// vigie::run(async {
+    ///     let mut signals = Signals::new([SIGUSR2])?;
+    ///     assert!(poll_fn(|cx| std::task::Poll::Ready(signals.poll_next(cx))).await.is_pending());
+    ///     kill_process(getpid(), Signal::USR2)?;
+    ///     assert_eq!(poll_fn(|cx| signals.poll_next(cx)).await?, SIGUSR2);
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// ```
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<i32>> {
         // Charged here too: of one that is sent in a loop there is always another.
         events::charged(cx, |cx| {

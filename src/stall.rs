@@ -19,6 +19,19 @@ use crate::{
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A slice that has not ended for long; see [`Builder::stall_watch`](crate::Builder::stall_watch).
+///
+/// ```
+/// use std::{sync::mpsc, time::Duration};
+/// use vigie::{Builder, Domain, Stall};
+///
+/// let (told, tell) = mpsc::channel();
+/// let watch = move |stall: &Stall| drop(told.send(stall.clone()));
+/// Builder::new().stall_watch_with(Duration::from_millis(1), watch).run(async move {
+///     let stall = tell.recv().unwrap();
+///     assert_eq!(Some(stall.domain), Domain::current());
+///     println!("{stall}");
+/// }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Stall {
@@ -60,7 +73,8 @@ impl Builder {
     /// use std::time::Duration;
     ///
     /// let builder = vigie::Builder::new().stall_watch(Duration::from_millis(100));
-    /// builder.run(async { vigie::yield_now().await }).unwrap();
+    /// // Silent, since no slice of it takes so long.
+    /// assert_eq!(builder.run(async { 1 }).unwrap(), 1);
     /// ```
     pub fn stall_watch(self, after: Duration) -> Self {
         self.stall_watch_with(after, print)

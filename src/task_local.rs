@@ -85,6 +85,19 @@ impl<T> TaskLocal<T> {
     /// # Errors
     ///
     /// [`NotSet`] where no future around this code has set one.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use vigie::TaskLocal;
+    ///
+    /// static COUNT: TaskLocal<Cell<u32>> = TaskLocal::new();
+    ///
+    /// vigie::run(COUNT.scope(Cell::new(0), async {
+    ///     COUNT.with(|count| count.set(count.get() + 1)).unwrap();
+    ///     assert_eq!(COUNT.with(Cell::get), Ok(1));
+    /// })).unwrap();
+    /// assert!(COUNT.with(Cell::get).is_err());
+    /// ```
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, NotSet> {
         // Held, and not borrowed: `f` may do as it likes.
         let list = current();
@@ -105,6 +118,15 @@ impl<T> TaskLocal<T> {
     /// # Errors
     ///
     /// As [`with`](Self::with).
+    ///
+    /// ```
+    /// static DEPTH: vigie::TaskLocal<u32> = vigie::TaskLocal::new();
+    ///
+    /// vigie::run(async {
+    ///     assert_eq!(DEPTH.scope(3, async { DEPTH.get() }).await, Ok(3));
+    ///     assert!(DEPTH.get().is_err());
+    /// }).unwrap();
+    /// ```
     pub fn get(&'static self) -> Result<T, NotSet>
     where
         T: Clone,
@@ -150,6 +172,15 @@ pub fn inherit<F: Future>(future: F) -> impl Future<Output = F::Output> {
 }
 
 /// The current task has no value for a [`TaskLocal`].
+///
+/// ```
+/// use vigie::{NotSet, TaskLocal};
+///
+/// static USER: TaskLocal<&str> = TaskLocal::new();
+///
+/// let error: NotSet = USER.get().unwrap_err();
+/// assert_eq!(error.to_string(), "no value of the type &str is set for the current task");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotSet {
     type_name: &'static str,

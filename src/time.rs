@@ -2,6 +2,21 @@
 //!
 //! They belong to the system's events, and to the domain that they are awaited on: they fire on its
 //! own thread, and need no observer. With other events, or outside of a run, they give an error.
+//!
+//! ```
+//! use std::time::Duration;
+//! use vigie::{spawn, time::{interval, sleep, timeout}};
+//!
+//! vigie::run(async {
+//!     let nap = spawn(sleep(Duration::from_millis(1)));
+//!     let mut beat = interval(Duration::from_micros(200));
+//!     for _ in 0..3 {
+//!         beat.tick().await.unwrap();
+//!     }
+//!     // The promise is awaited, but not for long.
+//!     timeout(Duration::from_secs(60), nap).await.unwrap().unwrap().unwrap();
+//! }).unwrap();
+//! ```
 
 use std::{
     error::Error,
@@ -29,10 +44,14 @@ use crate::{
 /// Awaited where the system's events are not the domain's: outside of a run, or with other events.
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
+/// use vigie::time::sleep;
+///
 /// vigie::run(async {
-///     vigie::time::sleep(Duration::from_millis(1)).await
-/// }).unwrap().unwrap();
+///     let start = Instant::now();
+///     sleep(Duration::from_millis(1)).await.unwrap();
+///     assert!(start.elapsed() >= Duration::from_millis(1));
+/// }).unwrap();
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
     let now = Instant::now();
@@ -46,11 +65,37 @@ fn far(now: Instant) -> Instant {
 }
 
 /// Waits until `deadline`. As [`sleep`] in all else.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use vigie::time::sleep_until;
+///
+/// vigie::run(async {
+///     let deadline = Instant::now() + Duration::from_millis(1);
+///     sleep_until(deadline).await.unwrap();
+///     assert!(Instant::now() >= deadline);
+/// }).unwrap();
+/// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep { deadline, timer: None, given: false }
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
+///
+/// ```
+/// use std::time::Duration;
+/// use futures_lite::future::poll_once;
+/// use vigie::{events::EventsError, time::{Sleep, sleep}};
+///
+/// let mut nap: Sleep = sleep(Duration::from_millis(1));
+/// vigie::run(async move {
+///     // Its time goes by whether it is awaited or not; what gives up on it can go on.
+///     assert_eq!(poll_once(&mut nap).await, None);
+///     nap.await.unwrap();
+/// }).unwrap();
+/// let outside = futures_lite::future::block_on(sleep(Duration::ZERO));
+/// assert_eq!(outside, Err(EventsError::OutsideRuntime));
+/// ```
 #[must_use = "futures do nothing unless polled"]
 #[derive(Debug)]
 pub struct Sleep {
@@ -63,6 +108,15 @@ pub struct Sleep {
 
 impl Sleep {
     /// When it ends. A duration that is longer than the clock goes counts as 30 years.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use vigie::time::{sleep, sleep_until};
+    ///
+    /// let deadline = Instant::now();
+    /// assert_eq!(sleep_until(deadline).deadline(), deadline);
+    /// assert!(sleep(Duration::from_secs(1)).deadline() >= deadline + Duration::from_secs(1));
+    /// ```
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -155,6 +209,20 @@ pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Outp
 }
 
 /// Why [`timeout`] has no output.
+///
+/// ```
+/// use std::{future::pending, io, time::Duration};
+/// use vigie::time::timeout;
+///
+/// /// The error goes where other errors of input and output go.
+/// async fn answer() -> io::Result<()> {
+///     timeout(Duration::ZERO, pending()).await?
+/// }
+///
+/// vigie::run(async {
+///     assert_eq!(answer().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+/// }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimeoutError {
@@ -188,12 +256,16 @@ impl From<TimeoutError> for io::Error {
 /// at each tick, and no more.
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
+/// use vigie::time::interval;
+///
 /// vigie::run(async {
-///     let mut interval = vigie::time::interval(Duration::from_millis(1));
+///     let start = Instant::now();
+///     let mut interval = interval(Duration::from_millis(1));
 ///     for _ in 0..3 {
 ///         interval.tick().await.unwrap();
 ///     }
+///     assert!(start.elapsed() >= Duration::from_millis(3));
 /// }).unwrap();
 /// ```
 pub fn interval(period: Duration) -> Interval {
@@ -201,6 +273,15 @@ pub fn interval(period: Duration) -> Interval {
 }
 
 /// Regular times; see [`interval`].
+///
+/// ```
+/// use std::time::Duration;
+/// use vigie::time::{Interval, interval};
+///
+/// let mut interval: Interval = interval(Duration::from_millis(1));
+/// assert_eq!(interval.period(), Duration::from_millis(1));
+/// vigie::run(async move { interval.tick().await }).unwrap().unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Interval {
     sleep: Sleep,
@@ -220,6 +301,19 @@ impl Interval {
     /// # Errors
     ///
     /// Those of [`sleep`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use vigie::time::interval;
+    ///
+    /// vigie::run(async {
+    ///     let mut interval = interval(Duration::from_micros(100));
+    ///     let first = interval.tick().await.unwrap();
+    ///     // However late this is asked for, what it was set for lies a whole number of periods later.
+    ///     let second = interval.tick().await.unwrap();
+    ///     assert_eq!((second - first).as_nanos() % 100_000, 0);
+    /// }).unwrap();
+    /// ```
     pub async fn tick(&mut self) -> Result<Instant, EventsError> {
         (&mut self.sleep).await?;
         let (set, now) = (self.sleep.deadline(), Instant::now());

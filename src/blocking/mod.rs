@@ -16,6 +16,26 @@
 //! waits for in this way, and its finalisers, it waits for one after the other: a closure that does not end
 //! holds up those that were dropped after it.
 //!
+//! ```
+//! use std::sync::mpsc::channel;
+//! use vigie::{spawn, unblock};
+//!
+//! vigie::run(async {
+//!     let ((begun, begins), (go, goes), (done, ends)) = (channel(), channel(), channel());
+//!     let task = spawn(unblock(move || {
+//!         begun.send(()).unwrap();
+//!         goes.recv().unwrap();
+//!         done.send(()).unwrap();
+//!     }));
+//!     unblock(move || begins.recv()).await.unwrap();
+//!     // It is under way, and cannot be stopped: the task ends when it does.
+//!     let cancel = task.cancel();
+//!     go.send(()).unwrap();
+//!     cancel.await.unwrap();
+//!     ends.try_recv().unwrap();
+//! }).unwrap();
+//! ```
+//!
 //! There are the two exceptions of finalisers: if the domain's events fail, or if the future is dropped
 //! outside of any task, a closure under way is left behind.
 //!
@@ -89,7 +109,17 @@ where
     Unblocked::new(Location::caller(), || Ok(closure()))
 }
 
-/// The future of [`unblock`], and of the functions of [`fs`](crate::fs). It is `Send`: what is under way may be awaited on another domain.
+/// The future of [`unblock`], and of the functions of [`fs`](crate::fs). It is `Send`: what is under way may be
+/// awaited on another domain.
+///
+/// ```
+/// use vigie::blocking::Unblocked;
+///
+/// vigie::run(async {
+///     let work: Unblocked<u32> = vigie::unblock(|| 6 * 7);
+///     assert_eq!(vigie::call(move || work).await.unwrap().unwrap(), 42);
+/// }).unwrap();
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Unblocked<T: Send + 'static> {
     stage: Stage<T>,

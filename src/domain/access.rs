@@ -16,6 +16,17 @@ use crate::{
 /// # Errors
 ///
 /// Those of [`can_suspend`].
+///
+/// ```
+/// use vigie::events::{self, EventsError};
+///
+/// vigie::run(async {
+///     let (syscall, sender) = (events::syscall().unwrap(), events::signal_sender().unwrap());
+///     // Whoever has the uid, and a way to this domain, resumes the task.
+///     syscall.suspend(|uid| Ok(sender.send(uid))).await.unwrap();
+/// }).unwrap();
+/// assert_eq!(events::syscall().unwrap_err(), EventsError::OutsideRuntime);
+/// ```
 pub fn syscall() -> Result<Syscall, EventsError> {
     can_suspend()?;
     Local::with(|local| Syscall::new(local.clone())).ok_or(EventsError::OutsideRuntime)
@@ -28,6 +39,15 @@ pub fn syscall() -> Result<Syscall, EventsError> {
 /// [`EventsError::OutsideRuntime`] on a thread that runs no domain, [`EventsError::NoEvents`] where
 /// nothing could ever end the suspension, [`EventsError::Ending`] in a destructor that runs as its
 /// task ends: that takes no further step, and blocking the thread would block the domain.
+///
+/// ```
+/// use vigie::{Builder, events::{EventsError, can_suspend}};
+///
+/// vigie::run(async { assert_eq!(can_suspend(), Ok(())) }).unwrap();
+/// let without = Builder::new().without_events().run(async { can_suspend() });
+/// assert_eq!(without.unwrap(), Err(EventsError::NoEvents));
+/// assert_eq!(can_suspend(), Err(EventsError::OutsideRuntime));
+/// ```
 pub fn can_suspend() -> Result<(), EventsError> {
     Local::with(|local| match local.events.try_borrow() {
         // In use means that they are there.
@@ -44,6 +64,29 @@ pub fn can_suspend() -> Result<(), EventsError> {
 ///
 /// There is no domain on this thread, it has no events or others, or they are in use further up the
 /// stack: from within their own code, or within another `with`.
+///
+/// ```
+/// # use std::io;
+/// use vigie::events::{self, Events, EventsError, Signals, Uid};
+///
+/// struct Bell(u32);
+///
+/// impl Events for Bell {
+/// #     fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
+/// #         Ok(())
+/// #     }
+///     // …
+/// }
+///
+/// vigie::Builder::new().events(|_seat| Ok(Bell(8))).run(async {
+///     assert_eq!(events::with(|bell: &mut Bell| bell.0), Ok(8));
+///     // Events of another type, as for a library that was written for those.
+///     let other = events::with(|_: &mut ()| ());
+///     assert!(matches!(other, Err(EventsError::OtherEvents(_))));
+///     let within = events::with(|_: &mut Bell| events::with(|_: &mut Bell| ()));
+///     assert_eq!(within, Ok(Err(EventsError::InUse)));
+/// }).unwrap();
+/// ```
 pub fn with<E: Events, R>(f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError> {
     Local::with(|local| {
         let mut events = local.events.try_borrow_mut().map_err(|_| EventsError::InUse)?;
@@ -59,6 +102,16 @@ pub fn with<E: Events, R>(f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError>
 /// # Errors
 ///
 /// [`EventsError::OutsideRuntime`] on a thread that runs no domain.
+///
+/// ```
+/// use vigie::{Domain, events::{self, EventsError}};
+///
+/// vigie::run(async {
+///     let sender = events::signal_sender().unwrap();
+///     assert_eq!(Some(sender.domain()), Domain::current());
+/// }).unwrap();
+/// assert_eq!(events::signal_sender().unwrap_err(), EventsError::OutsideRuntime);
+/// ```
 pub fn signal_sender() -> Result<SignalSender, EventsError> {
     Local::with(|local| SignalSender::counted(local.shared.clone())).ok_or(EventsError::OutsideRuntime)
 }
@@ -67,6 +120,36 @@ pub fn signal_sender() -> Result<SignalSender, EventsError> {
 /// thread found it: the tasks that `f` wakes are taken to wait since then, in
 /// [`Metrics::latencies`](crate::Metrics). Without effect in a run that is not
 /// [timed](crate::Builder::timing), and outside of a run.
+///
+/// ```
+/// use std::{future::poll_fn, io, task::{Poll, Waker}, time::{Duration, Instant}};
+/// use vigie::{Builder, Domain, events::{self, Events, Signals, Uid}};
+///
+/// /// What was found, and when.
+/// #[derive(Default)]
+/// struct Found(Option<(Instant, Waker)>);
+///
+/// impl Events for Found {
+///     fn select(&mut self, _block: bool, _cancelled: &[Uid], _signals: &mut Signals) -> io::Result<()> {
+///         if let Some((at, waker)) = self.0.take() {
+///             events::ready_since(at, || waker.wake());
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// Builder::new().timing(true).events(|_seat| Ok(Found::default())).run(async {
+///     let mut found = Instant::now().checked_sub(Duration::from_secs(1));
+///     poll_fn(|cx| {
+///         let Some(at) = found.take() else { return Poll::Ready(()) };
+///         let put = |events: &mut Found| events.0 = Some((at, cx.waker().clone()));
+///         events::with(put).unwrap();
+///         Poll::Pending
+///     }).await;
+///     let latencies = Domain::current().unwrap().metrics().unwrap().latencies.unwrap();
+///     assert!(latencies.quantile(1.0).unwrap() >= Duration::from_secs(1));
+/// }).unwrap();
+/// ```
 pub fn ready_since<R>(at: Instant, f: impl FnOnce() -> R) -> R {
     /// Also if `f` panics, which may be caught.
     struct Restore(Option<Instant>);
@@ -88,6 +171,24 @@ pub fn ready_since<R>(at: Instant, f: impl FnOnce() -> R) -> R {
 /// before `poll` is called, so that a connection that is always ready does not starve the others. An
 /// executor within a task, as `block_on` is, that goes on polling in the same slice waits for ever then.
 /// Outside of a domain nothing is charged.
+///
+/// ```
+/// use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll};
+/// use vigie::{events::charged, spawn};
+///
+/// vigie::run(async {
+///     let had_turn = Rc::new(Cell::new(false));
+///     let theirs = had_turn.clone();
+///     let other = spawn(async move { theirs.set(true) });
+///     for n in 0..33 {
+///         assert_eq!(had_turn.get(), false, "{n}");
+///         // Always ready, and yet the 33rd lets the other task run first.
+///         poll_fn(|cx| charged(cx, |_cx| Poll::Ready(()))).await;
+///     }
+///     assert!(had_turn.get());
+///     other.await.unwrap();
+/// }).unwrap();
+/// ```
 pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     let budget = Local::with(|local| local.budget());
     if budget == Some(0) {
@@ -118,7 +219,7 @@ pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> P
 ///             vigie::yield_now().await;
 ///         }
 ///     }
-/// # let _ = sum;
+///     assert_eq!(sum, 333_332_833_333_500_000);
 /// }).unwrap();
 /// ```
 #[inline]

@@ -17,6 +17,18 @@ use crate::{
 /// (`unblock`), or a [`SignalSender`](crate::events::SignalSender) that came from
 /// [`signal_sender`](crate::events::signal_sender) exists anywhere, and never with events of your own
 /// whose [`expects_news`](crate::events::Events::expects_news) says yes.
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use vigie::{Builder, Deadlocks};
+///
+/// let error = Builder::new().deadlocks(Deadlocks::ClosedWorld).run(async {
+///     let (_sender, receiver) = async_channel::bounded::<()>(1);
+///     // The channel keeps this task's waker, and `Certain` would wait for its use.
+///     receiver.recv().await
+/// });
+/// assert_eq!(error.unwrap_err().kind(), ErrorKind::Deadlock);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Deadlocks {

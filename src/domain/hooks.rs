@@ -49,6 +49,30 @@ pub fn on_tick(hook: impl FnMut() + 'static) -> Result<Hook, TaskError> {
 }
 
 /// A function that a domain calls at every tick; see [`on_tick`]. Dropping it removes the function.
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use vigie::Hook;
+///
+/// /// Counts the rounds of its domain for as long as it lives.
+/// struct Rounds {
+///     count: Rc<Cell<u32>>,
+///     _hook: Hook,
+/// }
+///
+/// vigie::run(async {
+///     let count = Rc::new(Cell::new(0));
+///     let counted = count.clone();
+///     let hook = vigie::on_tick(move || counted.set(counted.get() + 1)).unwrap();
+///     let rounds = Rounds { count: count.clone(), _hook: hook };
+///     vigie::yield_now().await;
+///     let seen = rounds.count.get();
+///     assert!(seen >= 1);
+///     drop(rounds);
+///     vigie::yield_now().await;
+///     assert_eq!(count.get(), seen);
+/// }).unwrap();
+/// ```
 #[must_use = "a hook that is dropped is removed"]
 pub struct Hook {
     local: Weak<Local>,
@@ -57,9 +81,33 @@ pub struct Hook {
 
 impl Hook {
     /// Removes the hook: it is called no more. As dropping it.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// vigie::run(async {
+    ///     let ticks = Rc::new(Cell::new(0));
+    ///     let counted = ticks.clone();
+    ///     vigie::on_tick(move || counted.set(counted.get() + 1)).unwrap().remove();
+    ///     vigie::yield_now().await;
+    ///     assert_eq!(ticks.get(), 0);
+    /// }).unwrap();
+    /// ```
     pub fn remove(self) {}
 
     /// Leaves the hook in place for as long as its domain lives.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// vigie::run(async {
+    ///     let ticks = Rc::new(Cell::new(0));
+    ///     let counted = ticks.clone();
+    ///     vigie::on_tick(move || counted.set(counted.get() + 1)).unwrap().detach();
+    ///     vigie::yield_now().await;
+    ///     assert!(ticks.get() >= 1);
+    /// }).unwrap();
+    /// ```
     pub fn detach(mut self) {
         self.local = Weak::new();
     }

@@ -14,6 +14,24 @@ use crate::{
 
 /// What a domain has counted since its run began, and how much waits there now; plain data. See
 /// [`Domain::metrics`].
+///
+/// ```
+/// use vigie::{Domain, Metrics, spawn};
+///
+/// fn here() -> Metrics {
+///     Domain::current().unwrap().metrics().unwrap()
+/// }
+///
+/// vigie::run(async {
+///     let child = spawn(std::future::pending::<()>());
+///     assert_eq!(here().live, 2);
+///     let before = here().cancellations;
+///     child.cancel().await.unwrap();
+///     assert_eq!((here().live, here().cancellations), (1, before + 1));
+///     // Only in a run that is timed.
+///     assert!(here().longest_slice.is_none() && here().latencies.is_none());
+/// }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -62,6 +80,20 @@ pub struct Metrics {
 }
 
 /// A slice that took long; part of [`Metrics`].
+///
+/// ```
+/// use std::{thread, time::Duration};
+/// use vigie::{Builder, Domain, LongSlice, spawn};
+///
+/// Builder::new().timing(true).run(async {
+///     // It blocks its domain.
+///     spawn(async { thread::sleep(Duration::from_millis(1)) }).await.unwrap();
+///     let metrics = Domain::current().unwrap().metrics().unwrap();
+///     let LongSlice { task, location, duration, .. } = metrics.longest_slice.unwrap();
+///     assert!(duration >= Duration::from_millis(1));
+///     println!("{task}, {location}: {duration:?}");
+/// }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LongSlice {

@@ -42,6 +42,17 @@ pub(crate) use self::{
 use crate::slots::Key;
 
 /// Names a domain of a run: plain data, which says nothing of whether the run still lives.
+///
+/// ```
+/// use vigie::{Builder, Domain, call};
+///
+/// Builder::new().extra_domains(1).run(async {
+///     let here = Domain::current().unwrap();
+///     let there = call(|| async { Domain::current().unwrap() }).await.unwrap();
+///     assert_eq!((here.index(), there.index()), (0, 1));
+///     assert_eq!(there.to_string(), "domain 1");
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Domain {
     run: u64,
@@ -65,11 +76,35 @@ impl Domain {
     }
 
     /// All domains of this run, in the order of their numbers; none outside of a run.
+    ///
+    /// ```
+    /// use vigie::{Builder, Domain};
+    ///
+    /// let numbers = Builder::new().extra_domains(2).run(async {
+    ///     Domain::all().iter().map(Domain::index).collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(numbers.unwrap(), [0, 1, 2]);
+    /// assert_eq!(Domain::all(), []);
+    /// ```
     pub fn all() -> Vec<Self> {
         Local::with(|local| local.group.peers.iter().map(|peer| peer.domain()).collect()).unwrap_or_default()
     }
 
     /// The domains that a [`call`](crate::call) from here can go to: all but 0 and the current one.
+    ///
+    /// ```
+    /// use vigie::{Builder, Domain, call};
+    ///
+    /// fn available() -> Vec<usize> {
+    ///     Domain::available().iter().map(Domain::index).collect()
+    /// }
+    ///
+    /// Builder::new().extra_domains(2).run(async {
+    ///     assert_eq!(available(), [1, 2]);
+    ///     let one = Domain::available()[0];
+    ///     assert_eq!(vigie::call_on(one, || async { available() }).await.unwrap(), [2]);
+    /// }).unwrap();
+    /// ```
     pub fn available() -> Vec<Self> {
         Local::with(|local| local.available().map(|peer| peer.domain()).collect()).unwrap_or_default()
     }
@@ -119,6 +154,15 @@ impl TaskId {
     }
 
     /// The domain it runs on.
+    ///
+    /// ```
+    /// use vigie::{Domain, TaskId};
+    ///
+    /// vigie::run(async {
+    ///     let id = TaskId::current().unwrap();
+    ///     assert_eq!(Some(id.domain()), Domain::current());
+    /// }).unwrap();
+    /// ```
     pub fn domain(&self) -> Domain {
         self.domain
     }

@@ -10,6 +10,30 @@ use crate::{
 };
 
 /// The live tasks of a run, at about one moment: plain data. See [`tree`](crate::tree()).
+///
+/// ```
+/// use std::future::pending;
+///
+/// vigie::run(async {
+///     let outer = vigie::spawn(async {
+///         vigie::await_all((0..2).map(|_| vigie::spawn(pending::<()>()))).await
+///     });
+///     // All of them have begun to wait.
+///     vigie::yield_now().await;
+///     vigie::yield_now().await;
+///
+///     let tree = vigie::tree().await.unwrap();
+///     let main = tree.tasks()[0].id();
+///     let below: Vec<_> = tree.children(main).collect();
+///     assert_eq!(below.len(), 1);
+///     assert_eq!(tree.children(below[0].id()).count(), 2);
+///     // All domains have answered.
+///     assert!(tree.silent().is_empty());
+///     // The two that look alike share a line.
+///     assert_eq!(tree.to_string().lines().count(), 3);
+///     drop(outer);
+/// }).unwrap();
+/// ```
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Tree {
     tasks: Vec<TaskInfo>,
@@ -17,6 +41,22 @@ pub struct Tree {
 }
 
 /// A live task in a [`Tree`].
+///
+/// ```
+/// vigie::run(async {
+///     let line = line!() + 1;
+///     let child = vigie::call(std::future::pending::<()>);
+///     let tree = vigie::tree().await.unwrap();
+///     let [main, called] = tree.tasks() else { panic!("{tree}") };
+///
+///     assert_eq!(main.id(), vigie::TaskId::current().unwrap());
+///     assert_eq!((main.parent(), main.depth()), (None, 0));
+///     assert_eq!((called.parent(), called.depth()), (Some(main.id()), 1));
+///     assert_eq!(called.location().line(), line);
+///     assert!(called.domain() != main.domain() && !called.is_cancelled());
+///     drop(child);
+/// }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskInfo {
     id: TaskId,
@@ -29,6 +69,22 @@ pub struct TaskInfo {
 }
 
 /// What a live task is doing.
+///
+/// ```
+/// use std::{future::pending, mem};
+/// use vigie::{TaskState, spawn, yield_now};
+///
+/// vigie::run(async {
+///     // Its child goes on without it.
+///     let parent = spawn(async { mem::forget(spawn(pending::<()>())) });
+///     yield_now().await;
+///     yield_now().await;
+///     let tree = vigie::tree().await.unwrap();
+///     let states: Vec<_> = tree.tasks().iter().map(|task| task.state()).collect();
+///     assert_eq!(states[1..], [TaskState::Ended, TaskState::Waiting]);
+///     parent.cancel().await.unwrap();
+/// }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskState {
@@ -123,6 +179,22 @@ impl TaskInfo {
     }
 
     /// What it is doing.
+    ///
+    /// ```
+    /// use vigie::{TaskInfo, TaskState, tree};
+    ///
+    /// fn waits(task: &TaskInfo) -> bool {
+    ///     task.state() == TaskState::Waiting
+    /// }
+    ///
+    /// vigie::run(async {
+    ///     // The one for ever, and the other for this.
+    ///     let child = vigie::spawn(std::future::pending::<()>());
+    ///     vigie::yield_now().await;
+    ///     assert!(tree().await.unwrap().tasks().iter().all(waits));
+    ///     drop(child);
+    /// }).unwrap();
+    /// ```
     pub fn state(&self) -> TaskState {
         self.state
     }

@@ -3,6 +3,16 @@
 use std::{error::Error, fmt, io};
 
 /// Why the current domain's events cannot be used.
+///
+/// ```
+/// use vigie::events::{self, EventsError};
+///
+/// let outside = events::syscall().unwrap_err();
+/// assert_eq!(outside, EventsError::OutsideRuntime);
+/// // What waits by them often returns errors of input and output, of which this becomes one.
+/// let error = std::io::Error::from(outside);
+/// assert_eq!(error.to_string(), "no vigie domain runs on this thread");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventsError {

@@ -69,6 +69,17 @@ pub use crate::domain::access::{can_suspend, charged, ready_since, signal_sender
 pub(crate) use self::syscall::Suspended;
 
 /// How a domain blocked in [`Events::select`] is interrupted; see [`Events::interrupt`].
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+/// use vigie::events::Interrupt;
+///
+/// let rung = Arc::new(AtomicBool::new(false));
+/// let bell = rung.clone();
+/// let interrupt: Interrupt = Box::new(move || bell.store(true, Ordering::Release));
+/// interrupt();
+/// assert!(rung.load(Ordering::Acquire));
+/// ```
 pub type Interrupt = Box<dyn Fn() + Send + Sync>;
 
 /// What a domain waits for. One value per domain, made on that domain's own thread, called only from
@@ -102,6 +113,45 @@ pub trait Events: Any {
     /// The closure is called only when the domain may be blocked, and never twice for the same
     /// `select`. It must not block, and must do no harm after the events were finalised. Nor may it panic: the
     /// domain would not be woken, and where another one has called it, the process is aborted.
+    ///
+    /// ```
+    /// use std::{io, sync::mpsc::{self, Receiver, Sender}, thread};
+    /// use vigie::{Builder, events::{self, Events, Interrupt, Signals, Uid}};
+    ///
+    /// /// Blocks in a channel: uids to signal come through it, and interrupts.
+    /// struct Mail {
+    ///     from: Receiver<Option<Uid>>,
+    ///     to: Sender<Option<Uid>>,
+    /// }
+    ///
+    /// impl Events for Mail {
+    ///     fn select(&mut self, block: bool, _cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
+    ///         let first = if block { self.from.recv().ok() } else { None };
+    ///         signals.extend(first.into_iter().chain(self.from.try_iter()).flatten());
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn interrupt(&self) -> Option<Interrupt> {
+    ///         let to = self.to.clone();
+    ///         // After the end of the run nobody receives, and that does no harm.
+    ///         Some(Box::new(move || drop(to.send(None))))
+    ///     }
+    /// }
+    ///
+    /// fn mail() -> Mail {
+    ///     let (to, from) = mpsc::channel();
+    ///     Mail { from, to }
+    /// }
+    ///
+    /// Builder::new().events(|_seat| Ok(mail())).run(async {
+    ///     let syscall = events::syscall()?;
+    ///     let to = events::with(|mail: &mut Mail| mail.to.clone())?;
+    ///     syscall.suspend(|uid| Ok(drop(thread::spawn(move || to.send(Some(uid)))))).await?;
+    ///     // The call, on the other domain, is told by an interrupt.
+    ///     assert_eq!(vigie::call(|| async { 1 }).await?, 1);
+    ///     io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     fn interrupt(&self) -> Option<Interrupt> {
         None
     }
@@ -109,6 +159,34 @@ pub trait Events: Any {
     /// The domain is about to park: `select(block: true)` has left nothing to run. The last moment to
     /// see to it that news will reach the domain while it sleeps. Not called on events with an
     /// interrupt, which block in `select` instead.
+    ///
+    /// ```
+    /// use std::io;
+    /// use vigie::{Builder, events::{self, Events, SignalSender, Signals, Uid}};
+    ///
+    /// /// Hands over what was asked for in one batch, when there is nothing else to do.
+    /// struct Batch {
+    ///     asked: Vec<Uid>,
+    ///     worker: SignalSender,
+    /// }
+    ///
+    /// impl Events for Batch {
+    ///     fn before_park(&mut self) {
+    ///         // Here the worker's answer comes at once.
+    ///         self.worker.send_all(self.asked.drain(..));
+    ///     }
+    ///     // …
+    /// #     fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
+    /// #         Ok(())
+    /// #     }
+    /// }
+    ///
+    /// let make = |seat: events::Seat| Ok(Batch { asked: Vec::new(), worker: seat.signal_sender() });
+    /// Builder::new().events(make).run(async {
+    ///     let ask = |uid| Ok(events::with(|batch: &mut Batch| batch.asked.push(uid))?);
+    ///     events::syscall()?.suspend(ask).await
+    /// }).unwrap().unwrap();
+    /// ```
     fn before_park(&mut self) {}
 
     /// The latest time at which `select` must be called again: how long the domain may park. `None`
@@ -121,6 +199,26 @@ pub trait Events: Any {
     /// watched, a thread at work that has a [`SignalSender`] of this domain's [`Seat`]? Asked before the
     /// domain parks, to notice a run in which nothing can happen any more (see
     /// [`Deadlocks`](crate::Deadlocks)). `true`, the default, is always safe to say.
+    ///
+    /// ```
+    /// use std::{future::pending, io};
+    /// use vigie::{Builder, events::{Events, Signals, Uid}};
+    ///
+    /// struct Watched(Vec<Uid>);
+    ///
+    /// impl Events for Watched {
+    ///     fn expects_news(&self) -> bool {
+    ///         !self.0.is_empty()
+    ///     }
+    ///     // …
+    /// #     fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
+    /// #         Ok(())
+    /// #     }
+    /// }
+    ///
+    /// let stuck = Builder::new().events(|_seat| Ok(Watched(Vec::new()))).run(pending::<()>());
+    /// assert_eq!(stuck.unwrap_err().kind(), io::ErrorKind::Deadlock);
+    /// ```
     fn expects_news(&self) -> bool {
         true
     }
@@ -128,6 +226,44 @@ pub trait Events: Any {
     /// Called now and then in the middle of a task that computes and asks
     /// [`should_yield`](crate::should_yield): would `select` have signals now? Events that need the
     /// domain's own thread to learn of news look for it here, without blocking.
+    ///
+    /// ```
+    /// use std::{io, sync::mpsc::{self, Receiver, Sender}};
+    /// use vigie::{Builder, events::{self, Events, Signals, Uid}};
+    ///
+    /// /// Nobody wakes the domain for what comes through this channel.
+    /// struct Mail {
+    ///     from: Receiver<Uid>,
+    ///     to: Sender<Uid>,
+    ///     come: Vec<Uid>,
+    /// }
+    ///
+    /// impl Events for Mail {
+    ///     fn busy(&mut self) -> bool {
+    ///         self.come.extend(self.from.try_iter());
+    ///         !self.come.is_empty()
+    ///     }
+    ///
+    ///     fn select(&mut self, _block: bool, _cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
+    ///         signals.extend(self.come.drain(..).chain(self.from.try_iter()));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// fn mail() -> Mail {
+    ///     let (to, from) = mpsc::channel();
+    ///     Mail { from, to, come: Vec::new() }
+    /// }
+    ///
+    /// Builder::new().events(|_seat| Ok(mail())).run(async {
+    ///     let syscall = events::syscall().unwrap();
+    ///     let to = events::with(|mail: &mut Mail| mail.to.clone()).unwrap();
+    ///     to.send(syscall.uid()).unwrap();
+    ///     // A computation that ends when there is something else to do.
+    ///     while !vigie::should_yield() {}
+    ///     syscall.suspend(|_uid| Ok(())).await.unwrap();
+    /// }).unwrap();
+    /// ```
     fn busy(&mut self) -> bool {
         false
     }
@@ -137,6 +273,26 @@ pub trait Events: Any {
     /// # Errors
     ///
     /// An error becomes the run's, if it has no earlier one.
+    ///
+    /// ```
+    /// use std::io;
+    /// use vigie::{Builder, events::{Events, Signals, Uid}};
+    ///
+    /// struct Log;
+    ///
+    /// impl Events for Log {
+    ///     fn finalise(&mut self) -> io::Result<()> {
+    ///         Err(io::ErrorKind::StorageFull.into())
+    ///     }
+    ///     // …
+    /// #     fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
+    /// #         Ok(())
+    /// #     }
+    /// }
+    ///
+    /// let error = Builder::new().events(|_seat| Ok(Log)).run(async {}).unwrap_err();
+    /// assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    /// ```
     fn finalise(&mut self) -> io::Result<()> {
         Ok(())
     }

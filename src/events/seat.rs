@@ -26,6 +26,50 @@ pub enum Counted {
 }
 
 /// A domain's seat: what its events are told when they are made, on the domain's own thread.
+///
+/// ```
+/// use std::{io, sync::mpsc::{self, Sender}, thread::JoinHandle};
+/// use vigie::{Builder, events::{self, Events, Seat, Signals, Uid}};
+///
+/// /// Answers on a thread of its own.
+/// struct Oracle {
+///     seat: Seat,
+///     questions: Option<Sender<Uid>>,
+///     thread: Option<JoinHandle<()>>,
+/// }
+///
+/// impl Oracle {
+///     fn new(seat: Seat) -> io::Result<Self> {
+///         let ((questions, asked), domain) = (mpsc::channel(), seat.signal_sender());
+///         let body = move || asked.iter().for_each(|uid| domain.send(uid));
+///         let thread = seat.spawn_thread(format!("oracle of {}", seat.domain()), body)?;
+///         Ok(Self { seat, questions: Some(questions), thread: Some(thread) })
+///     }
+/// }
+///
+/// impl Events for Oracle {
+///     fn select(&mut self, _block: bool, _cancelled: &[Uid], _signals: &mut Signals) -> io::Result<()> {
+///         // It signals by itself.
+///         Ok(())
+///     }
+///
+///     fn finalise(&mut self) -> io::Result<()> {
+///         self.questions = None;
+///         // In a forked child there is no such thread to wait for.
+///         let thread = self.thread.take().filter(|_| !self.seat.has_forked());
+///         let joined = thread.map_or(Ok(()), JoinHandle::join);
+///         joined.map_err(|_| io::Error::other("the oracle has panicked"))
+///     }
+/// }
+///
+/// Builder::new().events(Oracle::new).run(async {
+///     let ask = |uid| {
+///         let questions = events::with(|oracle: &mut Oracle| oracle.questions.clone())?;
+///         questions.map_or(Ok(()), |questions| questions.send(uid).map_err(io::Error::other))
+///     };
+///     events::syscall()?.suspend(ask).await
+/// }).unwrap().unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Seat {
     shared: Arc<Shared>,
@@ -38,6 +82,16 @@ impl Seat {
     }
 
     /// The domain that the events are for.
+    ///
+    /// ```
+    /// use std::{io, sync::mpsc};
+    /// use vigie::{Builder, events::Seat};
+    ///
+    /// let (made, makes) = mpsc::channel();
+    /// let make = move |seat: Seat| made.send(seat.domain().index()).map_err(io::Error::other);
+    /// Builder::new().extra_domains(1).events(make).run(async {}).unwrap();
+    /// assert_eq!(makes.iter().collect::<Vec<_>>(), [0, 1]);
+    /// ```
     pub fn domain(&self) -> Domain {
         self.shared.domain()
     }
@@ -77,6 +131,13 @@ impl Seat {
 
     /// Is it measured how long tasks wait for their turn? See [`Builder::timing`](crate::Builder::timing) and
     /// [`ready_since`](crate::events::ready_since).
+    ///
+    /// ```
+    /// use vigie::{Builder, events::Seat};
+    ///
+    /// let make = |seat: Seat| Ok(assert!(seat.is_timed()));
+    /// Builder::new().timing(true).events(make).run(async {}).unwrap();
+    /// ```
     pub fn is_timed(&self) -> bool {
         self.shared.timing().is_some()
     }

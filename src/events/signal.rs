@@ -9,6 +9,20 @@ use crate::{
 };
 
 /// The uids that a `select` wants resumed, in order.
+///
+/// ```
+/// use vigie::events::{self, Signals};
+///
+/// // A test of events calls their `select`, and looks at what it has signalled.
+/// vigie::run(async {
+///     let (one, two) = (events::syscall().unwrap(), events::syscall().unwrap());
+///     let mut signals = Signals::default();
+///     assert!(signals.is_empty());
+///     signals.push(one.uid());
+///     signals.extend([two.uid()]);
+///     assert_eq!(signals.len(), 2);
+/// }).unwrap();
+/// ```
 #[derive(Debug, Default)]
 pub struct Signals(Vec<Uid>);
 
@@ -77,6 +91,16 @@ impl SignalSender {
     }
 
     /// The domain that is signalled.
+    ///
+    /// ```
+    /// use vigie::{Domain, events};
+    ///
+    /// vigie::run(async {
+    ///     let there = vigie::call(|| async { (Domain::current(), events::signal_sender().unwrap()) });
+    ///     let (domain, sender) = there.await.unwrap();
+    ///     assert_eq!(Some(sender.domain()), domain);
+    /// }).unwrap();
+    /// ```
     pub fn domain(&self) -> Domain {
         self.shared.domain()
     }
@@ -88,11 +112,34 @@ impl SignalSender {
     }
 
     /// Resumes several tasks, in order, and wakes the domain once.
+    ///
+    /// ```
+    /// use std::{future::poll_fn, task::Poll};
+    /// use vigie::events;
+    ///
+    /// vigie::run(async {
+    ///     let sender = events::signal_sender().unwrap();
+    ///     let (mut one, mut two) = (events::syscall().unwrap(), events::syscall().unwrap());
+    ///     sender.send_all([one.uid(), two.uid()]);
+    ///     poll_fn(|cx| one.poll_signalled(cx)).await;
+    ///     poll_fn(|cx| two.poll_signalled(cx)).await;
+    ///     // They were known before, and change nothing.
+    ///     sender.send_all([one.uid(), two.uid()]);
+    /// }).unwrap();
+    /// ```
     pub fn send_all(&self, uids: impl IntoIterator<Item = Uid>) {
         self.shared.signals.send_all(uids);
     }
 
     /// Makes the domain call `select` soon, waking it if it is parked. Returns whether it was.
+    ///
+    /// ```
+    /// vigie::run(async {
+    ///     let sender = vigie::events::signal_sender().unwrap();
+    ///     // This domain does not sleep, since it runs this.
+    ///     assert_eq!(sender.wake(), false);
+    /// }).unwrap();
+    /// ```
     pub fn wake(&self) -> bool {
         self.shared.parker.notify()
     }
@@ -104,6 +151,16 @@ impl SignalSender {
 
     /// Is there news that the domain has not looked at yet? One relaxed load; a `false` may be
     /// stale.
+    ///
+    /// ```
+    /// vigie::run(async {
+    ///     let sender = vigie::events::signal_sender().unwrap();
+    ///     sender.wake();
+    ///     assert!(sender.is_notified());
+    ///     vigie::yield_now().await;
+    ///     assert!(!sender.is_notified());
+    /// }).unwrap();
+    /// ```
     pub fn is_notified(&self) -> bool {
         self.shared.parker.is_notified()
     }
@@ -150,6 +207,25 @@ pub fn ready_queue<T>(domain: &SignalSender) -> (ReadySender<T>, ReadyReceiver<T
 }
 
 /// The sending end of a [`ready_queue`]: any thread's.
+///
+/// ```
+/// use std::thread;
+/// use vigie::events::{self, ReadySender, ready_queue};
+///
+/// /// Many threads may send to one domain.
+/// fn produce(to: &ReadySender<u32>, n: u32) -> thread::JoinHandle<()> {
+///     let to = to.clone();
+///     thread::spawn(move || to.send(n))
+/// }
+///
+/// vigie::run(async {
+///     let (sender, receiver) = ready_queue(&events::signal_sender().unwrap());
+///     let threads: Vec<_> = (1..=3).map(|n| produce(&sender, n)).collect();
+///     threads.into_iter().for_each(|thread| thread.join().unwrap());
+///     let sum: u32 = std::iter::from_fn(|| receiver.try_recv()).sum();
+///     assert_eq!(sum, 6);
+/// }).unwrap();
+/// ```
 pub struct ReadySender<T> {
     ready: Arc<Ready<T>>,
     domain: SignalSender,
@@ -163,12 +239,37 @@ impl<T> ReadySender<T> {
     }
 
     /// Sends several items, in order, and wakes the domain once.
+    ///
+    /// ```
+    /// use vigie::events::{self, ready_queue};
+    ///
+    /// vigie::run(async {
+    ///     let (sender, receiver) = ready_queue(&events::signal_sender().unwrap());
+    ///     sender.send_all("abc".chars());
+    ///     assert_eq!(std::iter::from_fn(|| receiver.try_recv()).collect::<String>(), "abc");
+    /// }).unwrap();
+    /// ```
     pub fn send_all(&self, items: impl IntoIterator<Item = T>) {
         self.ready.send_all(items);
     }
 
     /// Sends without waking the domain; whether there was anything. The caller has to call
     /// [`SignalSender::wake`] after the last of a batch.
+    ///
+    /// ```
+    /// use vigie::events::{self, ready_queue};
+    ///
+    /// vigie::run(async {
+    ///     let domain = events::signal_sender().unwrap();
+    ///     let (sender, receiver) = ready_queue(&domain);
+    ///     let mut batch = sender.push_all([1, 2]);
+    ///     batch |= sender.push_all([]);
+    ///     if batch {
+    ///         domain.wake();
+    ///     }
+    ///     assert_eq!((receiver.try_recv(), receiver.try_recv()), (Some(1), Some(2)));
+    /// }).unwrap();
+    /// ```
     pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> bool {
         self.ready.push_all(items)
     }
@@ -187,6 +288,40 @@ impl<T> fmt::Debug for ReadySender<T> {
 }
 
 /// The receiving end of a [`ready_queue`]: the domain's.
+///
+/// ```
+/// use std::io;
+/// use vigie::{Builder, events::{self, Events, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue}};
+///
+/// /// Whose answers come with a number.
+/// struct Answers {
+///     sender: ReadySender<(Uid, u32)>,
+///     receiver: ReadyReceiver<(Uid, u32)>,
+///     sum: u32,
+/// }
+///
+/// impl Events for Answers {
+///     fn select(&mut self, _block: bool, _cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
+///         while let Some((uid, number)) = self.receiver.try_recv() {
+///             self.sum += number;
+///             signals.push(uid);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// fn answers(seat: Seat) -> io::Result<Answers> {
+///     let (sender, receiver) = ready_queue(&seat.signal_sender());
+///     Ok(Answers { sender, receiver, sum: 0 })
+/// }
+///
+/// Builder::new().events(answers).run(async {
+///     let sender = events::with(|answers: &mut Answers| answers.sender.clone()).unwrap();
+///     let ask = |uid| Ok(drop(std::thread::spawn(move || sender.send((uid, 7)))));
+///     events::syscall().unwrap().suspend(ask).await.unwrap();
+///     assert_eq!(events::with(|answers: &mut Answers| answers.sum), Ok(7));
+/// }).unwrap();
+/// ```
 pub struct ReadyReceiver<T>(Arc<Ready<T>>);
 
 impl<T> ReadyReceiver<T> {

@@ -13,6 +13,16 @@ use crate::{domain::Local, slots::Key};
 
 /// The name of one suspension: unique in the process, and never used again. Those that one domain
 /// names in a row mostly ascend.
+///
+/// ```
+/// use vigie::events::{self, Uid};
+///
+/// vigie::run(async {
+///     let uids: [Uid; 2] = [events::syscall().unwrap().uid(), events::syscall().unwrap().uid()];
+///     assert_ne!(uids[0], uids[1]);
+///     assert_eq!(uids.map(|uid| uid.domain()), [0, 0]);
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid {
     key: Key,
@@ -35,6 +45,19 @@ impl fmt::Debug for Uid {
 /// A suspension that has been named but has not begun: made by [`syscall`](super::syscall()), owned by
 /// the task that made it. Dropping it, or the [`Suspend`] made of it, before its signal was received
 /// cancels it: its uid is told to the next `select`.
+///
+/// ```
+/// use vigie::events::{self, Syscall};
+///
+/// vigie::run(async {
+///     let domain = events::signal_sender().unwrap();
+///     let syscall: Syscall = events::syscall().unwrap();
+///     let uid = syscall.uid();
+///     let reader = std::thread::spawn(move || domain.send(uid));
+///     syscall.suspend(|_uid| Ok(())).await.unwrap();
+///     reader.join().unwrap();
+/// }).unwrap();
+/// ```
 #[must_use = "a syscall that is dropped is cancelled"]
 pub struct Syscall {
     uid: Uid,
@@ -55,6 +78,17 @@ impl Syscall {
 
     /// Does it belong to the domain that runs on this thread? One that was carried out of its run is
     /// never signalled.
+    ///
+    /// ```
+    /// use vigie::events;
+    ///
+    /// let carried = vigie::run(async {
+    ///     let syscall = events::syscall().unwrap();
+    ///     assert!(syscall.is_here());
+    ///     syscall
+    /// });
+    /// assert!(!carried.unwrap().is_here());
+    /// ```
     pub fn is_here(&self) -> bool {
         Local::with(|local| Rc::ptr_eq(local, &self.local)).unwrap_or(false)
     }
@@ -66,6 +100,20 @@ impl Syscall {
     /// # Errors
     ///
     /// That of `register`; the next `select` is then told that the uid is cancelled.
+    ///
+    /// ```
+    /// use std::io;
+    /// use vigie::events;
+    ///
+    /// vigie::run(async {
+    ///     let syscall = events::syscall().unwrap();
+    ///     let error = syscall.suspend(|_uid| Err(io::ErrorKind::AddrInUse.into())).await.unwrap_err();
+    ///     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    ///
+    ///     let (syscall, sender) = (events::syscall().unwrap(), events::signal_sender().unwrap());
+    ///     syscall.suspend(|uid| Ok(sender.send(uid))).await.unwrap();
+    /// }).unwrap();
+    /// ```
     pub fn suspend<R>(self, register: R) -> Suspend<R>
     where
         R: FnOnce(Uid) -> io::Result<()>,
@@ -76,6 +124,34 @@ impl Syscall {
     /// The poll form of [`suspend`](Self::suspend), for futures written by hand: ready once the uid
     /// has been signalled, and from then on. The first pending answer means that the suspension
     /// exists, and the caller registers the uid after it.
+    ///
+    /// ```
+    /// use std::{future::Future, pin::Pin, task::{Context, Poll}};
+    /// use vigie::events::{self, SignalSender, Syscall};
+    ///
+    /// struct Echo {
+    ///     syscall: Syscall,
+    ///     /// Until the suspension exists.
+    ///     sender: Option<SignalSender>,
+    /// }
+    ///
+    /// impl Future for Echo {
+    ///     type Output = ();
+    ///
+    ///     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    ///         let polled = self.syscall.poll_signalled(cx);
+    ///         if let (Poll::Pending, Some(sender)) = (polled, self.sender.take()) {
+    ///             sender.send(self.syscall.uid());
+    ///         }
+    ///         polled
+    ///     }
+    /// }
+    ///
+    /// vigie::run(async {
+    ///     let (syscall, sender) = (events::syscall().unwrap(), events::signal_sender().unwrap());
+    ///     Echo { syscall, sender: Some(sender) }.await;
+    /// }).unwrap();
+    /// ```
     pub fn poll_signalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.received {
             return Poll::Ready(());
@@ -104,6 +180,22 @@ impl fmt::Debug for Syscall {
 
 /// A suspension under way: resolves when its uid is signalled, or with the error of the registration.
 /// Dropping it cancels it.
+///
+/// ```
+/// use futures_lite::future::poll_once;
+/// use vigie::events::{self, Suspend};
+///
+/// vigie::run(async {
+///     let sender = events::signal_sender().unwrap();
+///     let syscall = events::syscall().unwrap();
+///     let uid = syscall.uid();
+///     let mut suspend: Suspend<_> = syscall.suspend(|_uid| Ok(()));
+///     // What only tries does not end the suspension, as long as it is there.
+///     assert!(poll_once(&mut suspend).await.is_none());
+///     sender.send(uid);
+///     suspend.await.unwrap();
+/// }).unwrap();
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Suspend<R> {
     syscall: Syscall,

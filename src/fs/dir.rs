@@ -45,6 +45,27 @@ pub fn read_dir(path: impl AsRef<Path>) -> Unblocked<ReadDir> {
 }
 
 /// The entries of a directory; see [`read_dir()`].
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-readdir-{}", std::process::id()));
+/// use vigie::fs::{self, ReadDir};
+///
+/// /// How many there are left.
+/// async fn count(mut entries: ReadDir) -> std::io::Result<usize> {
+///     let mut count = 0;
+///     while entries.next_entry().await?.is_some() {
+///         count += 1;
+///     }
+///     Ok(count)
+/// }
+///
+/// vigie::run(async move {
+///     fs::create_dir(&dir).await?;
+///     fs::write(dir.join("log"), "").await?;
+///     assert_eq!(count(fs::read_dir(&dir).await?).await?, 1);
+///     fs::remove_dir_all(&dir).await
+/// }).unwrap().unwrap();
+/// ```
 pub struct ReadDir {
     listing: Listing,
     /// What was read already.
@@ -79,6 +100,16 @@ impl ReadDir {
     /// # Errors
     ///
     /// The system's, for this entry.
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    ///
+    /// vigie::run(async {
+    ///     let mut entries = vigie::fs::read_dir("src").await?;
+    ///     assert!(poll_fn(|cx| entries.poll_next_entry(cx)).await?.is_some());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn poll_next_entry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<DirEntry>>> {
         loop {
             if let Some(entry) = self.ready.pop_front() {
@@ -124,6 +155,24 @@ impl fmt::Debug for ReadDir {
 }
 
 /// An entry of a directory; see [`read_dir()`].
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-direntry-{}", std::process::id()));
+/// use vigie::fs::{self, DirEntry};
+///
+/// vigie::run(async move {
+///     fs::create_dir(&dir).await?;
+///     fs::write(dir.join("log"), "land ho").await?;
+///     let entry: DirEntry = fs::read_dir(&dir).await?.next_entry().await?.unwrap();
+///     assert_eq!((entry.path(), entry.file_name()), (dir.join("log"), "log".into()));
+///     assert!(entry.file_type().await?.is_file());
+///     assert_eq!(entry.metadata().await?.len(), 7);
+///     fs::remove_dir_all(&dir).await?;
+///     // It is a name, and does not keep the file.
+///     assert!(entry.metadata().await.is_err());
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 #[derive(Clone)]
 pub struct DirEntry(Arc<fs::DirEntry>);
 

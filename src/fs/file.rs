@@ -68,6 +68,20 @@ impl File {
     /// # Errors
     ///
     /// The system's: [`NotFound`](io::ErrorKind::NotFound) if there is none.
+    ///
+    /// ```
+    /// use futures_lite::AsyncReadExt;
+    /// use vigie::fs::File;
+    ///
+    /// vigie::run(async {
+    ///     let mut start = [0; 9];
+    ///     File::open("Cargo.toml").await?.read_exact(&mut start).await?;
+    ///     assert_eq!(&start, b"[package]");
+    ///     let missing = File::open("no such file").await.unwrap_err();
+    ///     assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     #[track_caller]
     pub fn open(path: impl AsRef<Path>) -> Unblocked<Self> {
         Self::options().read(true).open(path)
@@ -78,6 +92,18 @@ impl File {
     /// # Errors
     ///
     /// The system's.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-create-{}", std::process::id()));
+    /// use vigie::fs::{self, File};
+    ///
+    /// vigie::run(async move {
+    ///     fs::write(&path, "old news").await?;
+    ///     let file = File::create(&path).await?;
+    ///     assert_eq!(file.metadata().await?.len(), 0);
+    ///     fs::remove_file(&path).await
+    /// }).unwrap().unwrap();
+    /// ```
     #[track_caller]
     pub fn create(path: impl AsRef<Path>) -> Unblocked<Self> {
         Self::options().write(true).create(true).truncate(true).open(path)
@@ -88,6 +114,18 @@ impl File {
     /// # Errors
     ///
     /// The system's: [`AlreadyExists`](io::ErrorKind::AlreadyExists) if there is something.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-createnew-{}", std::process::id()));
+    /// use vigie::fs::{self, File};
+    ///
+    /// vigie::run(async move {
+    ///     let _file = File::create_new(&path).await?;
+    ///     let second = File::create_new(&path).await.unwrap_err();
+    ///     assert_eq!(second.kind(), std::io::ErrorKind::AlreadyExists);
+    ///     fs::remove_file(&path).await
+    /// }).unwrap().unwrap();
+    /// ```
     #[track_caller]
     pub fn create_new(path: impl AsRef<Path>) -> Unblocked<Self> {
         Self::options().read(true).write(true).create_new(true).open(path)
@@ -99,6 +137,18 @@ impl File {
     }
 
     /// Takes a file of the standard library.
+    ///
+    /// ```
+    /// use futures_lite::AsyncReadExt;
+    /// use vigie::fs::File;
+    ///
+    /// let file = std::fs::File::open("Cargo.toml").unwrap();
+    /// vigie::run(async {
+    ///     let mut text = String::new();
+    ///     File::from_std(file).read_to_string(&mut text).await.unwrap();
+    ///     assert!(text.contains("vigie"));
+    /// }).unwrap();
+    /// ```
     #[track_caller]
     pub fn from_std(file: fs::File) -> Self {
         Self::new(file, Location::caller())
@@ -111,6 +161,21 @@ impl File {
     ///
     /// That of an earlier write; the system's, if an operation whose future was dropped is still under way, and
     /// there is no descriptor left for a second handle.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-intostd-{}", std::process::id()));
+    /// use futures_lite::AsyncWriteExt;
+    /// use vigie::fs::{self, File};
+    ///
+    /// vigie::run(async move {
+    ///     let mut file = File::create(&path).await?;
+    ///     file.write_all(b"anchored").await?;
+    ///     // It is written by then.
+    ///     let file: std::fs::File = file.into_std().await?;
+    ///     assert_eq!(file.metadata()?.len(), 8);
+    ///     fs::remove_file(&path).await
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn into_std(mut self) -> io::Result<fs::File> {
         poll_fn(|cx| {
             ready!(self.0.poll_idle(cx));
@@ -153,6 +218,20 @@ impl File {
     /// # Errors
     ///
     /// That of an earlier write, and the system's.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-syncdata-{}", std::process::id()));
+    /// use futures_lite::AsyncWriteExt;
+    /// use vigie::fs::{self, File};
+    ///
+    /// vigie::run(async move {
+    ///     let mut file = File::create(&path).await?;
+    ///     file.write_all(b"logged").await?;
+    ///     file.sync_data().await?;
+    ///     assert_eq!(fs::read(&path).await?, b"logged");
+    ///     fs::remove_file(&path).await
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn sync_data(&mut self) -> io::Result<()> {
         self.written().await?;
         self.on(|file| file.sync_data()).await
@@ -163,6 +242,23 @@ impl File {
     /// # Errors
     ///
     /// That of an earlier write, and the system's.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-setlen-{}", std::process::id()));
+    /// use futures_lite::AsyncWriteExt;
+    /// use vigie::fs::{self, File};
+    ///
+    /// vigie::run(async move {
+    ///     let mut file = File::create(&path).await?;
+    ///     file.write_all(b"crow's nest").await?;
+    ///     file.set_len(4).await?;
+    ///     // The position stayed: what lies between is filled with zeros.
+    ///     file.write_all(b"!").await?;
+    ///     file.flush().await?;
+    ///     assert_eq!(fs::read(&path).await?, b"crow\0\0\0\0\0\0\0!");
+    ///     fs::remove_file(&path).await
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn set_len(&mut self, bytes: u64) -> io::Result<()> {
         self.written().await?;
         self.on(move |file| file.set_len(bytes)).await
@@ -173,6 +269,14 @@ impl File {
     /// # Errors
     ///
     /// The system's.
+    ///
+    /// ```
+    /// vigie::run(async {
+    ///     let file = vigie::fs::File::open("Cargo.toml").await?;
+    ///     assert!(file.metadata().await?.is_file());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn metadata(&self) -> Unblocked<Metadata> {
         self.on(|file| file.metadata())
     }
@@ -182,6 +286,22 @@ impl File {
     /// # Errors
     ///
     /// The system's.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("vigie-doc-fileperm-{}", std::process::id()));
+    /// use vigie::fs::{self, File};
+    ///
+    /// vigie::run(async move {
+    ///     let file = File::create(&path).await?;
+    ///     let mut permissions = file.metadata().await?.permissions();
+    ///     permissions.set_readonly(true);
+    ///     file.set_permissions(permissions.clone()).await?;
+    ///     assert!(fs::metadata(&path).await?.permissions().readonly());
+    /// # #[cfg(windows)] permissions.set_readonly(false);
+    /// # #[cfg(windows)] file.set_permissions(permissions).await?;
+    ///     fs::remove_file(&path).await
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn set_permissions(&self, permissions: Permissions) -> Unblocked<()> {
         self.on(move |file| file.set_permissions(permissions))
     }

@@ -80,6 +80,19 @@ pub fn read(path: impl AsRef<Path>) -> Unblocked<Vec<u8>> {
 /// # Errors
 ///
 /// The system's; [`InvalidData`](io::ErrorKind::InvalidData) if it is not UTF-8.
+///
+/// ```
+/// # let path = std::env::temp_dir().join(format!("vigie-doc-text-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     assert!(fs::read_to_string("Cargo.toml").await?.starts_with("[package]"));
+///     fs::write(&path, [0xff]).await?;
+///     let error = fs::read_to_string(&path).await.unwrap_err();
+///     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+///     fs::remove_file(&path).await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn read_to_string(path: impl AsRef<Path>) -> Unblocked<String> {
     on(path, |path| fs::read_to_string(path))
@@ -112,6 +125,19 @@ pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Unblocked<()
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-copy-{}", std::process::id()));
+/// # std::fs::create_dir(&dir).unwrap();
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::write(dir.join("log"), "land ho").await?;
+///     assert_eq!(fs::copy(dir.join("log"), dir.join("copy")).await?, 7);
+///     assert_eq!(fs::read(dir.join("copy")).await?, b"land ho");
+///     fs::remove_dir_all(&dir).await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<u64> {
     on_both(from, to, |from, to| fs::copy(from, to))
@@ -122,6 +148,21 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<u64> {
 /// # Errors
 ///
 /// The system's, as for two names that are not on the same file system.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-rename-{}", std::process::id()));
+/// # std::fs::create_dir(&dir).unwrap();
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::write(dir.join("new"), "v2").await?;
+///     fs::write(dir.join("current"), "v1").await?;
+///     // Who opens it finds the old one or the new one, and nothing between.
+///     fs::rename(dir.join("new"), dir.join("current")).await?;
+///     assert_eq!(fs::read(dir.join("current")).await?, b"v2");
+///     fs::remove_dir_all(&dir).await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<()> {
     on_both(from, to, |from, to| fs::rename(from, to))
@@ -132,6 +173,19 @@ pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Unblocked<()> {
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # let path = std::env::temp_dir().join(format!("vigie-doc-remove-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::write(&path, "").await?;
+///     fs::remove_file(&path).await?;
+///     let again = fs::remove_file(&path).await.unwrap_err();
+///     assert_eq!(again.kind(), std::io::ErrorKind::NotFound);
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn remove_file(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::remove_file(path))
@@ -142,6 +196,18 @@ pub fn remove_file(path: impl AsRef<Path>) -> Unblocked<()> {
 /// # Errors
 ///
 /// The system's: [`AlreadyExists`](io::ErrorKind::AlreadyExists) if there is something.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-mkdir-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::create_dir(&dir).await?;
+///     let again = fs::create_dir(&dir).await.unwrap_err();
+///     assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
+///     fs::remove_dir(&dir).await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn create_dir(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::create_dir(path))
@@ -152,6 +218,19 @@ pub fn create_dir(path: impl AsRef<Path>) -> Unblocked<()> {
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-mkdirs-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::create_dir_all(dir.join("deck/cabin")).await?;
+///     // What is there is no error.
+///     fs::create_dir_all(dir.join("deck")).await?;
+///     assert!(fs::metadata(dir.join("deck/cabin")).await?.is_dir());
+///     fs::remove_dir_all(&dir).await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn create_dir_all(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::create_dir_all(path))
@@ -162,6 +241,18 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> Unblocked<()> {
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-rmdir-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::create_dir_all(dir.join("hold")).await?;
+///     assert!(fs::remove_dir(&dir).await.is_err(), "there is something in it");
+///     fs::remove_dir(dir.join("hold")).await?;
+///     fs::remove_dir(&dir).await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn remove_dir(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::remove_dir(path))
@@ -172,6 +263,19 @@ pub fn remove_dir(path: impl AsRef<Path>) -> Unblocked<()> {
 /// # Errors
 ///
 /// The system's; part of it may be gone then.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-rmdirs-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::create_dir_all(dir.join("deck/cabin")).await?;
+///     fs::write(dir.join("deck/log"), "").await?;
+///     fs::remove_dir_all(&dir).await?;
+///     assert!(!fs::try_exists(&dir).await?);
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn remove_dir_all(path: impl AsRef<Path>) -> Unblocked<()> {
     on(path, |path| fs::remove_dir_all(path))
@@ -182,6 +286,16 @@ pub fn remove_dir_all(path: impl AsRef<Path>) -> Unblocked<()> {
 /// # Errors
 ///
 /// The system's: [`NotFound`](io::ErrorKind::NotFound) if there is none.
+///
+/// ```
+/// use vigie::fs;
+///
+/// vigie::run(async {
+///     assert!(fs::metadata("src").await?.is_dir());
+///     assert!(fs::metadata("Cargo.toml").await?.len() > 0);
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn metadata(path: impl AsRef<Path>) -> Unblocked<Metadata> {
     on(path, |path| fs::metadata(path))
@@ -192,6 +306,21 @@ pub fn metadata(path: impl AsRef<Path>) -> Unblocked<Metadata> {
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # #[cfg(unix)] {
+/// # let path = std::env::temp_dir().join(format!("vigie-doc-lstat-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::symlink("nowhere", &path).await?;
+///     assert!(fs::symlink_metadata(&path).await?.is_symlink());
+///     // There is nothing that it leads to.
+///     assert!(fs::metadata(&path).await.is_err());
+///     fs::remove_file(&path).await
+/// }).unwrap().unwrap();
+/// # }
+/// ```
 #[track_caller]
 pub fn symlink_metadata(path: impl AsRef<Path>) -> Unblocked<Metadata> {
     on(path, |path| fs::symlink_metadata(path))
@@ -202,6 +331,16 @@ pub fn symlink_metadata(path: impl AsRef<Path>) -> Unblocked<Metadata> {
 /// # Errors
 ///
 /// The system's, if that cannot be told.
+///
+/// ```
+/// use vigie::fs;
+///
+/// vigie::run(async {
+///     assert!(fs::try_exists("Cargo.toml").await?);
+///     assert!(!fs::try_exists("no such file").await?);
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn try_exists(path: impl AsRef<Path>) -> Unblocked<bool> {
     on(path, |path| fs::exists(path))
@@ -212,6 +351,22 @@ pub fn try_exists(path: impl AsRef<Path>) -> Unblocked<bool> {
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # let path = std::env::temp_dir().join(format!("vigie-doc-chmod-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::write(&path, "").await?;
+///     let mut permissions = fs::metadata(&path).await?.permissions();
+///     permissions.set_readonly(true);
+///     fs::set_permissions(&path, permissions.clone()).await?;
+///     assert!(fs::metadata(&path).await?.permissions().readonly());
+/// # #[cfg(windows)] permissions.set_readonly(false);
+/// # #[cfg(windows)] fs::set_permissions(&path, permissions).await?;
+///     fs::remove_file(&path).await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> Unblocked<()> {
     on(path, move |path| fs::set_permissions(path, permissions))
@@ -222,6 +377,16 @@ pub fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> Unbl
 /// # Errors
 ///
 /// The system's: [`NotFound`](io::ErrorKind::NotFound) if there is no such file.
+///
+/// ```
+/// use vigie::fs;
+///
+/// vigie::run(async {
+///     let path = fs::canonicalize("src/../Cargo.toml").await?;
+///     assert_eq!(path, std::env::current_dir()?.canonicalize()?.join("Cargo.toml"));
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn canonicalize(path: impl AsRef<Path>) -> Unblocked<PathBuf> {
     on(path, |path| fs::canonicalize(path))
@@ -232,6 +397,19 @@ pub fn canonicalize(path: impl AsRef<Path>) -> Unblocked<PathBuf> {
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # #[cfg(unix)] {
+/// # let path = std::env::temp_dir().join(format!("vigie-doc-readlink-{}", std::process::id()));
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::symlink("../harbour", &path).await?;
+///     assert_eq!(fs::read_link(&path).await?.to_str(), Some("../harbour"));
+///     fs::remove_file(&path).await
+/// }).unwrap().unwrap();
+/// # }
+/// ```
 #[track_caller]
 pub fn read_link(path: impl AsRef<Path>) -> Unblocked<PathBuf> {
     on(path, |path| fs::read_link(path))
@@ -242,6 +420,21 @@ pub fn read_link(path: impl AsRef<Path>) -> Unblocked<PathBuf> {
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-link-{}", std::process::id()));
+/// # std::fs::create_dir(&dir).unwrap();
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::write(dir.join("one"), "land ho").await?;
+///     fs::hard_link(dir.join("one"), dir.join("other")).await?;
+///     // The file goes with its last name.
+///     fs::remove_file(dir.join("one")).await?;
+///     assert_eq!(fs::read(dir.join("other")).await?, b"land ho");
+///     fs::remove_dir_all(&dir).await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Unblocked<()> {
     on_both(original, link, |original, link| fs::hard_link(original, link))
@@ -252,6 +445,20 @@ pub fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Unblocke
 /// # Errors
 ///
 /// The system's.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("vigie-doc-symlink-{}", std::process::id()));
+/// # std::fs::create_dir(&dir).unwrap();
+/// use vigie::fs;
+///
+/// vigie::run(async move {
+///     fs::write(dir.join("v2"), "land ho").await?;
+///     // It leads there from the directory that it is in.
+///     fs::symlink("v2", dir.join("current")).await?;
+///     assert_eq!(fs::read(dir.join("current")).await?, b"land ho");
+///     fs::remove_dir_all(&dir).await
+/// }).unwrap().unwrap();
+/// ```
 #[cfg(unix)]
 #[track_caller]
 pub fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Unblocked<()> {

@@ -33,21 +33,64 @@ pub struct Io<T> {
 
 impl<T> Io<T> {
     /// Wraps a connection.
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, io::Cursor};
+    /// use vigie::hyper::Io;
+    ///
+    /// vigie::run(async {
+    ///     // To hyper's traits and back.
+    ///     let mut io = Io::new(Io::new(Cursor::new("all hands")));
+    ///     let mut text = String::new();
+    ///     io.read_to_string(&mut text).await.unwrap();
+    ///     assert_eq!(text, "all hands");
+    /// }).unwrap();
+    /// ```
     pub fn new(inner: T) -> Self {
         Self { inner }
     }
 
     /// The connection inside.
+    ///
+    /// ```
+    /// use vigie::{hyper::Io, net::{TcpListener, TcpStream}};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// vigie::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let io = Io::new(TcpStream::connect(listener.local_addr()?).await?);
+    ///     assert_eq!(io.get_ref().peer_addr()?, listener.local_addr()?);
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// ```
     pub fn get_ref(&self) -> &T {
         &self.inner
     }
 
     /// The connection inside.
+    ///
+    /// ```
+    /// use futures_lite::io::Cursor;
+    /// use vigie::hyper::Io;
+    ///
+    /// let mut io = Io::new(Cursor::new("all hands"));
+    /// io.get_mut().set_position(4);
+    /// assert_eq!(io.get_ref().position(), 4);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.inner
     }
 
     /// Gives the connection back. Nothing is buffered here.
+    ///
+    /// ```
+    /// use futures_lite::io::Cursor;
+    /// use vigie::hyper::Io;
+    ///
+    /// let io = Io::new(Cursor::new("all hands"));
+    /// assert_eq!(io.into_inner().into_inner(), "all hands");
+    /// ```
     pub fn into_inner(self) -> T {
         self.inner
     }

@@ -1,4 +1,4 @@
-//! A descriptor of any kind, and the guards of its readiness.
+//! A descriptor of any kind.
 
 use std::{
     fmt,
@@ -11,8 +11,8 @@ use std::{
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{Interest, Ready};
-use crate::system::{Source, Told};
+use super::{Interest, ReadyGuard};
+use crate::system::Source;
 
 /// A descriptor of any kind that the system's poller can watch.
 ///
@@ -96,7 +96,7 @@ use crate::system::{Source, Told};
 /// and sleeps until it wants to be called. `quinn` wants more than there is here: see
 /// [what does not come along](crate::porting#what-does-not-come-along).
 pub struct AsyncFd<T: AsFd> {
-    source: Source<T>,
+    pub(super) source: Source<T>,
 }
 
 impl<T: AsFd> AsyncFd<T> {
@@ -129,6 +129,19 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of [`new`](Self::new), with the descriptor.
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use vigie::io::AsyncFd;
+    ///
+    /// vigie::run(async {
+    ///     let file = File::open("Cargo.toml").unwrap();
+    ///     // What no poller watches is read where it may block.
+    ///     let Err((file, _error)) = AsyncFd::try_new(file) else { unreachable!() };
+    ///     let text = vigie::unblock(move || std::io::read_to_string(file)).await.unwrap();
+    ///     assert!(text.contains("vigie"));
+    /// }).unwrap();
+    /// ```
     pub fn try_new(io: T) -> Result<Self, (T, io::Error)> {
         match Source::watched(io) {
             Ok(source) => Ok(Self { source }),
@@ -138,11 +151,40 @@ impl<T: AsFd> AsyncFd<T> {
 
     /// The descriptor. There is no way to a mutable one: it could be put another in its place, which
     /// nobody would watch.
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use vigie::io::AsyncFd;
+    ///
+    /// vigie::run(async {
+    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     // A message that surely has room needs no waiting.
+    ///     ours.get_ref().send(b"ahoy")?;
+    ///     assert_eq!(theirs.recv(&mut [0; 8])?, 4);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn get_ref(&self) -> &T {
         self.source.get()
     }
 
     /// Gives the descriptor back, watched no more.
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use vigie::io::AsyncFd;
+    ///
+    /// vigie::run(async {
+    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours: UnixDatagram = AsyncFd::new(ours)?.into_inner();
+    ///     theirs.send(b"ahoy")?;
+    ///     assert_eq!(ours.recv(&mut [0; 8])?, 4);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn into_inner(self) -> T {
         self.source.into_inner()
     }
@@ -152,6 +194,28 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of [`ready`](Self::ready).
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use vigie::io::AsyncFd;
+    ///
+    /// vigie::run(async {
+    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     theirs.send(b"one")?;
+    ///     theirs.send(b"two")?;
+    ///     let mut guard = ours.readable().await?;
+    ///     // As many as there are, in one go.
+    ///     let mut count = 0;
+    ///     while let Some(received) = guard.try_io(|socket| socket.recv(&mut [0; 8])) {
+    ///         received?;
+    ///         count += 1;
+    ///     }
+    ///     assert_eq!(count, 2);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn readable(&self) -> io::Result<ReadyGuard<'_, T>> {
         self.ready(Interest::READABLE).await
     }
@@ -161,6 +225,29 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of [`ready`](Self::ready).
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use vigie::io::AsyncFd;
+    ///
+    /// vigie::run(async {
+    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     let mut sent = 0;
+    ///     // Until there is no more room, for nobody reads.
+    ///     let mut guard = ours.writable().await?;
+    ///     while let Some(result) = guard.try_io(|socket| socket.send(b"ahoy")) {
+    ///         result?;
+    ///         sent += 1;
+    ///     }
+    ///     for _ in 0..sent {
+    ///         theirs.recv(&mut [0; 8])?;
+    ///     }
+    ///     assert!(ours.writable().await?.ready().is_writable());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn writable(&self) -> io::Result<ReadyGuard<'_, T>> {
         self.ready(Interest::WRITABLE).await
     }
@@ -176,6 +263,21 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// That of a domain without the system's events; where it is first waited for on another domain than
     /// before, those of [`new`](Self::new).
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use vigie::io::{AsyncFd, Interest};
+    ///
+    /// vigie::run(async {
+    ///     let (ours, _theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     let guard = ours.ready(Interest::READABLE | Interest::WRITABLE).await?;
+    ///     // Nobody has written anything.
+    ///     assert!(guard.ready().is_writable() && !guard.ready().is_readable());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn ready(&self, interest: Interest) -> io::Result<ReadyGuard<'_, T>> {
         poll_fn(|cx| self.poll_ready(cx, interest)).await
     }
@@ -185,6 +287,22 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of [`ready`](Self::ready).
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use std::future::poll_fn;
+    /// use vigie::io::{AsyncFd, Interest};
+    ///
+    /// vigie::run(async {
+    ///     let (ours, _theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     poll_fn(|cx| {
+    ///         assert!(ours.poll_ready(cx, Interest::READABLE).is_pending());
+    ///         ours.poll_ready(cx, Interest::WRITABLE).map_ok(|_guard| ())
+    ///     }).await
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn poll_ready(
         &self,
         cx: &mut Context<'_>,
@@ -202,6 +320,22 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of `operate`, and those of [`ready`](Self::ready).
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use vigie::io::AsyncFd;
+    ///
+    /// vigie::run(async {
+    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     let sender = std::thread::spawn(move || theirs.send(b"ahoy"));
+    ///     let mut buf = [0; 8];
+    ///     let count = ours.read_with(|socket| socket.recv(&mut buf)).await?;
+    ///     assert_eq!(&buf[..count], b"ahoy");
+    ///     sender.join().unwrap().map(drop)
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn read_with<R>(&self, mut operate: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         poll_fn(|cx| self.poll_read_with(cx, &mut operate)).await
     }
@@ -211,6 +345,20 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of [`read_with`](Self::read_with).
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use vigie::io::AsyncFd;
+    ///
+    /// vigie::run(async {
+    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     assert_eq!(ours.write_with(|socket| socket.send(b"ahoy")).await?, 4);
+    ///     assert_eq!(theirs.recv(&mut [0; 8])?, 4);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn write_with<R>(&self, mut operate: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         poll_fn(|cx| self.poll_write_with(cx, &mut operate)).await
     }
@@ -220,6 +368,31 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of [`read_with`](Self::read_with).
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use std::{future::poll_fn, io, pin::Pin, task::{Context, Poll}};
+    /// use vigie::io::AsyncFd;
+    ///
+    /// /// Messages, in the poll form that a stream of them is made of.
+    /// struct Messages(AsyncFd<UnixDatagram>);
+    ///
+    /// impl Messages {
+    ///     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+    ///         let mut buf = [0; 64];
+    ///         self.0.poll_read_with(cx, |socket| socket.recv(&mut buf).map(|count| buf[..count].to_vec()))
+    ///     }
+    /// }
+    ///
+    /// vigie::run(async {
+    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let messages = Messages(AsyncFd::new(ours)?);
+    ///     theirs.send(b"ahoy")?;
+    ///     assert_eq!(poll_fn(|cx| messages.poll_next(cx)).await?, b"ahoy");
+    ///     io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn poll_read_with<R>(
         &self,
         cx: &mut Context<'_>,
@@ -233,6 +406,21 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// Those of [`write_with`](Self::write_with).
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use std::future::poll_fn;
+    /// use vigie::io::AsyncFd;
+    ///
+    /// vigie::run(async {
+    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     ours.set_nonblocking(true)?;
+    ///     let ours = AsyncFd::new(ours)?;
+    ///     let sent = poll_fn(|cx| ours.poll_write_with(cx, |socket| socket.send(b"ahoy"))).await?;
+    ///     assert_eq!((sent, theirs.recv(&mut [0; 8])?), (4, 4));
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn poll_write_with<R>(
         &self,
         cx: &mut Context<'_>,
@@ -309,79 +497,6 @@ fn told_clearly(error: io::Error) -> io::Error {
         return io::Error::new(io::ErrorKind::Unsupported, message);
     }
     error
-}
-
-/// A descriptor is ready: as long as nobody clears that.
-///
-/// ```
-/// use std::{io::Read, os::unix::net::UnixStream};
-/// use vigie::io::AsyncFd;
-///
-/// /// Reads what there is, and waits where there is nothing.
-/// async fn read(stream: &AsyncFd<UnixStream>, buf: &mut [u8]) -> std::io::Result<usize> {
-///     loop {
-///         let mut guard = stream.readable().await?;
-///         if let Some(count) = guard.try_io(|mut stream| stream.read(buf)) {
-///             return count;
-///         }
-///     }
-/// }
-/// ```
-#[must_use = "what would block has to be cleared, or the next wait returns at once"]
-pub struct ReadyGuard<'a, T: AsFd> {
-    fd: &'a AsyncFd<T>,
-    interest: Interest,
-    told: Told,
-}
-
-impl<'a, T: AsFd> ReadyGuard<'a, T> {
-    /// What it was ready for when the guard was given.
-    pub fn ready(&self) -> Ready {
-        Ready(self.told.ready)
-    }
-
-    /// The descriptor.
-    pub fn get_ref(&self) -> &'a T {
-        self.fd.get_ref()
-    }
-
-    /// Tries an operation; an interrupted one is tried again. `None` if it would have blocked, which
-    /// [clears](Self::clear_ready) all that was waited for: then it is to be waited for again. So where more
-    /// than one direction was, and only one of them is tried, [`clear`](Self::clear) that one by hand: nobody
-    /// tells again of the other.
-    pub fn try_io<R>(&mut self, mut operate: impl FnMut(&T) -> io::Result<R>) -> Option<io::Result<R>> {
-        loop {
-            match operate(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.clear_ready();
-                    return None;
-                }
-                done => return Some(done),
-            }
-        }
-    }
-
-    /// Says that an operation would have blocked: all that was waited for is not ready any more, unless the
-    /// poller has told of something since the guard was given. To be called only after that: what the poller
-    /// has told once it does not tell again.
-    pub fn clear_ready(&mut self) {
-        self.clear(self.interest);
-    }
-
-    /// As [`clear_ready`](Self::clear_ready), for a part of what was waited for.
-    pub fn clear(&mut self, interest: Interest) {
-        self.fd.source.clear(interest.0, self.told);
-    }
-}
-
-impl<T: AsFd> fmt::Debug for ReadyGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadyGuard")
-            .field("interest", &self.interest)
-            .field("ready", &self.ready())
-            .finish_non_exhaustive()
-    }
 }
 
 impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFd<T> {

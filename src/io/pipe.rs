@@ -50,6 +50,25 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// Also for what is like a pipe: a named one (opened with `O_NONBLOCK`, or opening waits for the other end; and
 /// for writing as well, or it reads the end before somebody writes to it), a terminal, a standard stream of a child process, by way of [`std::io::PipeReader`], which is made of any
 /// descriptor. Reading is cancellation-safe. It belongs to no domain: `Send`, not `Sync`, as a socket.
+///
+/// ```
+/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+/// use vigie::io::PipeReader;
+///
+/// /// The next byte, if there is one.
+/// async fn next(reader: &mut PipeReader) -> std::io::Result<Option<u8>> {
+///     let mut byte = [0];
+///     Ok(if reader.read(&mut byte).await? == 1 { Some(byte[0]) } else { None })
+/// }
+///
+/// vigie::run(async {
+///     let (mut reader, mut writer) = vigie::io::pipe()?;
+///     writer.write_all(b"!").await?;
+///     drop(writer);
+///     assert_eq!((next(&mut reader).await?, next(&mut reader).await?), (Some(b'!'), None));
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 pub struct PipeReader {
     source: Source<io::PipeReader>,
 }
@@ -59,6 +78,19 @@ pub struct PipeReader {
 /// A write that has returned is the pipe's, and flushing does nothing. Closing (`poll_close`) closes the
 /// descriptor, as dropping does; a write after that fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe). As
 /// [`PipeReader`] in all else.
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use futures_lite::AsyncWriteExt;
+/// use vigie::io::{PipeWriter, pipe};
+///
+/// vigie::run(async {
+///     let (reader, mut writer): (_, PipeWriter) = pipe()?;
+///     drop(reader);
+///     assert_eq!(writer.write(b"ahoy").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 pub struct PipeWriter {
     /// None once it was closed.
     source: Option<Source<io::PipeWriter>>,
@@ -71,6 +103,21 @@ impl PipeReader {
     /// # Errors
     ///
     /// The system's, if it cannot be made so.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use futures_lite::AsyncReadExt;
+    /// use vigie::io::PipeReader;
+    ///
+    /// vigie::run(async {
+    ///     let (reader, mut writer) = std::io::pipe()?;
+    ///     let thread = std::thread::spawn(move || writer.write_all(b"ahoy"));
+    ///     let mut text = String::new();
+    ///     PipeReader::from_std(reader)?.read_to_string(&mut text).await?;
+    ///     assert_eq!(text, "ahoy");
+    ///     thread.join().unwrap()
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn from_std(reader: io::PipeReader) -> io::Result<Self> {
         ioctl_fionbio(&reader, true)?;
         Ok(Self { source: Source::new(reader) })
@@ -82,6 +129,21 @@ impl PipeReader {
     /// # Errors
     ///
     /// The system's, if it cannot be made so.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use futures_lite::AsyncWriteExt;
+    ///
+    /// vigie::run(async {
+    ///     let (reader, mut writer) = vigie::io::pipe()?;
+    ///     // For a thread, which may block.
+    ///     let mut reader = reader.into_std()?;
+    ///     let thread = std::thread::spawn(move || reader.read(&mut [0; 8]));
+    ///     writer.write_all(b"ahoy").await?;
+    ///     assert_eq!(thread.join().unwrap()?, 4);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn into_std(self) -> io::Result<io::PipeReader> {
         let reader = self.source.into_inner();
         ioctl_fionbio(&reader, false)?;
@@ -93,6 +155,22 @@ impl PipeReader {
     /// # Errors
     ///
     /// The system's, if there is no descriptor left.
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// vigie::run(async {
+    ///     let (mut reader, mut writer) = vigie::io::pipe()?;
+    ///     let mut theirs = reader.try_clone()?;
+    ///     let there = vigie::call(async move || theirs.read_exact(&mut [0; 4]).await);
+    ///     writer.write_all(b"ahoy").await?;
+    ///     there.await??;
+    ///     // What the one has read the other does not.
+    ///     writer.write_all(b"again").await?;
+    ///     assert_eq!(reader.read(&mut [0; 8]).await?, 5);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn try_clone(&self) -> io::Result<Self> {
         // What says that the end does not block is shared by all its handles.
         Ok(Self { source: Source::new(self.source.get().try_clone()?) })
@@ -106,6 +184,21 @@ impl PipeWriter {
     /// # Errors
     ///
     /// The system's, if it cannot be made so.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use futures_lite::AsyncWriteExt;
+    /// use vigie::io::PipeWriter;
+    ///
+    /// vigie::run(async {
+    ///     let (mut reader, writer) = std::io::pipe()?;
+    ///     PipeWriter::from_std(writer)?.write_all(b"ahoy").await?;
+    ///     let mut text = String::new();
+    ///     reader.read_to_string(&mut text)?;
+    ///     assert_eq!(text, "ahoy");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn from_std(writer: io::PipeWriter) -> io::Result<Self> {
         ioctl_fionbio(&writer, true)?;
         Ok(Self { source: Some(Source::new(writer)) })
@@ -117,6 +210,22 @@ impl PipeWriter {
     /// # Errors
     ///
     /// The system's, if it cannot be made so; [`BrokenPipe`](io::ErrorKind::BrokenPipe) if it was closed.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// vigie::run(async {
+    ///     let (mut reader, mut writer) = vigie::io::pipe()?;
+    ///     writer.write_all(b"from here, ").await?;
+    ///     let mut writer = writer.into_std()?;
+    ///     let thread = std::thread::spawn(move || writer.write_all(b"and from there"));
+    ///     let mut text = String::new();
+    ///     reader.read_to_string(&mut text).await?;
+    ///     assert_eq!(text, "from here, and from there");
+    ///     thread.join().unwrap()
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn into_std(self) -> io::Result<io::PipeWriter> {
         let writer = self.source.ok_or(io::ErrorKind::BrokenPipe)?.into_inner();
         ioctl_fionbio(&writer, false)?;
@@ -130,6 +239,22 @@ impl PipeWriter {
     ///
     /// The system's, if there is no descriptor left; [`BrokenPipe`](io::ErrorKind::BrokenPipe) if it was
     /// closed.
+    ///
+    /// ```
+    /// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// vigie::run(async {
+    ///     let (mut reader, mut writer) = vigie::io::pipe()?;
+    ///     let mut theirs = writer.try_clone()?;
+    ///     let there = vigie::call(async move || theirs.write_all(b"there").await);
+    ///     writer.write_all(b"here").await?;
+    ///     writer.close().await?;
+    ///     // The end comes once the other has gone as well.
+    ///     let mut bytes = Vec::new();
+    ///     assert_eq!(reader.read_to_end(&mut bytes).await?, 9);
+    ///     there.await?
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self { source: Some(Source::new(self.source()?.get().try_clone()?)) })
     }

@@ -21,6 +21,14 @@ impl Interest {
     pub const WRITABLE: Self = Self(Readiness::WRITE);
     /// There is urgent data, or what else the system calls a priority event (`POLLPRI`), which is reported on
     /// Linux only; or there will never be: a direction is closed, as [`Ready`] tells.
+    ///
+    /// ```
+    /// use vigie::io::Interest;
+    ///
+    /// let interest = Interest::READABLE | Interest::PRIORITY;
+    /// assert!(interest.is_priority());
+    /// assert_eq!(format!("{interest:?}"), "READABLE | PRIORITY");
+    /// ```
     pub const PRIORITY: Self = Self(Readiness::URGENT);
 
     /// Does it contain [`READABLE`](Self::READABLE)?
@@ -59,6 +67,23 @@ impl fmt::Debug for Interest {
 }
 
 /// What a descriptor is ready for, as far as the poller has told.
+///
+/// ```
+/// # use std::os::unix::net::UnixStream;
+/// use vigie::io::AsyncFd;
+///
+/// vigie::run(async {
+///     let (ours, theirs) = UnixStream::pair()?;
+///     ours.set_nonblocking(true)?;
+///     drop(theirs);
+///     let ours = AsyncFd::new(ours)?;
+///     let ready = ours.readable().await?.ready();
+///     // The other end has gone: nothing will ever block again.
+///     assert!(ready.is_read_closed() && ready.is_write_closed());
+///     assert!(ready.is_readable() && ready.is_writable() && !ready.is_priority());
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Ready(pub(super) Readiness);
 

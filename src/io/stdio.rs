@@ -28,6 +28,16 @@ pub fn stdout() -> Stdout {
 }
 
 /// The standard error output, as [`std::io::stderr`].
+///
+/// ```
+/// use futures_lite::AsyncWriteExt;
+///
+/// vigie::run(async {
+///     let mut stderr = vigie::io::stderr();
+///     stderr.write_all(b"leak in the hold\n").await?;
+///     stderr.flush().await
+/// }).unwrap().unwrap();
+/// ```
 #[track_caller]
 pub fn stderr() -> Stderr {
     Stderr(Handle::new(ErrorOutput, Location::caller()))
@@ -123,6 +133,23 @@ impl fmt::Debug for Stdin {
 pub struct Stdout(Handle<Output>);
 
 /// The standard error output; see [`stderr()`]. It writes as [`Stdout`] does.
+///
+/// ```
+/// use futures_lite::{AsyncWriteExt, io::BufWriter};
+/// use vigie::io::Stderr;
+///
+/// /// One write for each warning, whatever it is made of.
+/// async fn warn(to: &mut BufWriter<Stderr>, words: &[&str]) -> std::io::Result<()> {
+///     for word in words {
+///         to.write_all(word.as_bytes()).await?;
+///     }
+///     to.flush().await
+/// }
+///
+/// vigie::run(async {
+///     warn(&mut BufWriter::new(vigie::io::stderr()), &["leak ", "in the hold\n"]).await
+/// }).unwrap().unwrap();
+/// ```
 pub struct Stderr(Handle<ErrorOutput>);
 
 #[derive(Clone, Copy)]

@@ -59,6 +59,17 @@ impl Child {
     }
 
     /// The system's number of the process, until its end was learned of: it may be another's then.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let mut child = Command::new("true").spawn().unwrap();
+    ///     assert_ne!(child.id(), Some(std::process::id()));
+    ///     child.wait().await.unwrap();
+    ///     assert_eq!(child.id(), None);
+    /// }).unwrap();
+    /// ```
     pub fn id(&self) -> Option<u32> {
         self.process.id()
     }
@@ -72,6 +83,18 @@ impl Child {
     ///
     /// The system's, as when another part of this process has reaped the child, or there is no descriptor
     /// left to wait with; and that of a domain without the system's events.
+    ///
+    /// ```
+    /// use vigie::process::{Command, Stdio};
+    ///
+    /// vigie::run(async {
+    ///     // It ends as soon as its stdin does.
+    ///     let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    ///     let status = cat.wait().await.unwrap();
+    ///     assert!(status.success() && cat.stdin.is_none());
+    ///     assert_eq!(cat.wait().await.unwrap(), status);
+    /// }).unwrap();
+    /// ```
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         poll_fn(|cx| self.process.poll_wait(cx)).await
@@ -83,6 +106,18 @@ impl Child {
     /// # Errors
     ///
     /// The system's, as for [`wait`](Self::wait).
+    ///
+    /// ```
+    /// use vigie::process::{Command, Stdio};
+    ///
+    /// vigie::run(async {
+    ///     let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    ///     // It waits for what it is to read.
+    ///     assert_eq!(cat.try_wait().unwrap(), None);
+    ///     let status = cat.wait().await.unwrap();
+    ///     assert_eq!(cat.try_wait().unwrap(), Some(status));
+    /// }).unwrap();
+    /// ```
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.process.try_wait()
     }
@@ -96,6 +131,19 @@ impl Child {
     /// # Errors
     ///
     /// Those of a read and of [`wait`](Self::wait).
+    ///
+    /// ```
+    /// use futures_lite::AsyncWriteExt;
+    /// use vigie::process::{Command, Stdio};
+    ///
+    /// vigie::run(async {
+    ///     let mut sort = Command::new("sort").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    ///     sort.stdin.as_mut().unwrap().write_all(b"two\none\n").await?;
+    ///     let output = sort.wait_with_output().await?;
+    ///     assert_eq!(output.stdout, b"one\ntwo\n");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub async fn wait_with_output(mut self) -> io::Result<Output> {
         drop(self.stdin.take());
         let (mut stdout, mut stderr) = (Rest::of(self.stdout.take()), Rest::of(self.stderr.take()));
@@ -143,6 +191,18 @@ impl Child {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a number that names no signal, and real-time
     /// signals are among these; the system's.
+    ///
+    /// ```
+    /// use std::{io, os::unix::process::ExitStatusExt};
+    /// use vigie::{process::Command, signal::SIGINT};
+    ///
+    /// vigie::run(async {
+    ///     let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+    ///     assert_eq!(child.send_signal(-1).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    ///     child.send_signal(SIGINT).unwrap();
+    ///     assert_eq!(child.wait().await.unwrap().signal(), Some(SIGINT));
+    /// }).unwrap();
+    /// ```
     pub fn send_signal(&mut self, signal: i32) -> io::Result<()> {
         self.process.send_signal(signal)
     }

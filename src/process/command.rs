@@ -38,35 +38,93 @@ pub struct Command {
 impl Command {
     /// The program at this path, or found in `PATH` if there is no slash in it; without arguments, with the
     /// environment and the directory of this process.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     assert!(Command::new("true").status().await.unwrap().success());
+    ///     let missing = Command::new("/no/such/program").status().await.unwrap_err();
+    ///     assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
+    /// }).unwrap();
+    /// ```
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         process::Command::new(program).into()
     }
 
     /// One argument more.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     // No shell looks at it: this is one argument.
+    ///     let output = Command::new("echo").arg("two  words").output().await.unwrap();
+    ///     assert_eq!(output.stdout, b"two  words\n");
+    /// }).unwrap();
+    /// ```
     pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
         self.std.arg(arg);
         self
     }
 
     /// Several arguments more.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let output = Command::new("echo").args(["one", "two"]).output().await.unwrap();
+    ///     assert_eq!(output.stdout, b"one two\n");
+    /// }).unwrap();
+    /// ```
     pub fn args(&mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> &mut Self {
         self.std.args(args);
         self
     }
 
     /// The name that the program is told to have, in place of that of `new`.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let output = Command::new("sh").arg0("bosun").args(["-c", "echo $0"]).output().await.unwrap();
+    ///     assert_eq!(output.stdout, b"bosun\n");
+    /// }).unwrap();
+    /// ```
     pub fn arg0(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
         self.std.arg0(arg);
         self
     }
 
     /// Sets a variable of the environment.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let mut command = Command::new("sh");
+    ///     let output = command.args(["-c", "echo $FLAG"]).env("FLAG", "blue").output().await.unwrap();
+    ///     assert_eq!(output.stdout, b"blue\n");
+    /// }).unwrap();
+    /// ```
     pub fn env(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
         self.std.env(key, value);
         self
     }
 
     /// Sets several variables of the environment.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let mut command = Command::new("sh");
+    ///     command.args(["-c", "echo $FORE $AFT"]).envs([("FORE", "green"), ("AFT", "white")]);
+    ///     assert_eq!(command.output().await.unwrap().stdout, b"green white\n");
+    /// }).unwrap();
+    /// ```
     pub fn envs<K, V>(&mut self, vars: impl IntoIterator<Item = (K, V)>) -> &mut Self
     where
         K: AsRef<OsStr>,
@@ -77,18 +135,46 @@ impl Command {
     }
 
     /// Takes a variable out of the environment.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let mut command = Command::new("/bin/sh");
+    ///     command.args(["-c", "echo ${HOME-none}"]).env_remove("HOME");
+    ///     assert_eq!(command.output().await.unwrap().stdout, b"none\n");
+    /// }).unwrap();
+    /// ```
     pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Self {
         self.std.env_remove(key);
         self
     }
 
     /// Takes all variables out of the environment.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let output = Command::new("/usr/bin/env").env_clear().env("FLAG", "blue").output().await.unwrap();
+    ///     assert_eq!(output.stdout, b"FLAG=blue\n");
+    /// }).unwrap();
+    /// ```
     pub fn env_clear(&mut self) -> &mut Self {
         self.std.env_clear();
         self
     }
 
     /// The directory that the program starts in.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let output = Command::new("pwd").arg("-P").current_dir("/").output().await.unwrap();
+    ///     assert_eq!(output.stdout, b"/\n");
+    /// }).unwrap();
+    /// ```
     pub fn current_dir(&mut self, dir: impl AsRef<Path>) -> &mut Self {
         self.std.current_dir(dir);
         self
@@ -96,6 +182,17 @@ impl Command {
 
     /// What the program reads. If it is not chosen: as this process, or nothing for
     /// [`output`](Self::output).
+    ///
+    /// ```
+    /// use vigie::process::{Command, Stdio};
+    ///
+    /// vigie::run(async {
+    ///     let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    ///     assert!(cat.stdin.is_some());
+    ///     // Which closes the pipe: that ends `cat`.
+    ///     assert!(cat.wait().await.unwrap().success());
+    /// }).unwrap();
+    /// ```
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Self {
         self.std.stdin(stdin);
         self.chosen[0] = true;
@@ -104,6 +201,15 @@ impl Command {
 
     /// Where the program writes. If it is not chosen: as this process, or a pipe for
     /// [`output`](Self::output).
+    ///
+    /// ```
+    /// use vigie::process::{Command, Stdio};
+    ///
+    /// vigie::run(async {
+    ///     let output = Command::new("echo").arg("ahoy").stdout(Stdio::null()).output().await.unwrap();
+    ///     assert!(output.stdout.is_empty());
+    /// }).unwrap();
+    /// ```
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Self {
         self.std.stdout(stdout);
         self.chosen[1] = true;
@@ -111,6 +217,17 @@ impl Command {
     }
 
     /// Where the program writes its errors. In all else as [`stdout`](Self::stdout).
+    ///
+    /// ```
+    /// use vigie::process::{Command, Stdio};
+    ///
+    /// vigie::run(async {
+    ///     let mut command = Command::new("sh");
+    ///     command.args(["-c", "echo leak >&2"]).stderr(Stdio::piped());
+    ///     let child = command.spawn().unwrap();
+    ///     assert_eq!(child.wait_with_output().await.unwrap().stderr, b"leak\n");
+    /// }).unwrap();
+    /// ```
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Self {
         self.std.stderr(stderr);
         self.chosen[2] = true;
@@ -118,18 +235,53 @@ impl Command {
     }
 
     /// The user that the program runs as.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     // Our own, which everybody may choose.
+    ///     let own = rustix::process::getuid().as_raw();
+    ///     let output = Command::new("id").arg("-u").uid(own).output().await.unwrap();
+    ///     assert_eq!(output.stdout, format!("{own}\n").as_bytes());
+    /// }).unwrap();
+    /// ```
     pub fn uid(&mut self, id: u32) -> &mut Self {
         self.std.uid(id);
         self
     }
 
     /// The group that the program runs as.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let own = rustix::process::getgid().as_raw();
+    ///     let output = Command::new("id").arg("-g").gid(own).output().await.unwrap();
+    ///     assert_eq!(output.stdout, format!("{own}\n").as_bytes());
+    /// }).unwrap();
+    /// ```
     pub fn gid(&mut self, id: u32) -> &mut Self {
         self.std.gid(id);
         self
     }
 
     /// The process group that the program joins; 0 is a new one, of its own.
+    ///
+    /// ```
+    /// use rustix::process::{Pid, getpgid};
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let mut child = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
+    ///     let pid = Pid::from_raw(child.id().unwrap() as i32);
+    ///     // A Ctrl-C of our terminal does not reach it.
+    ///     assert_eq!(getpgid(pid).ok(), pid);
+    ///     child.kill().unwrap();
+    ///     child.wait().await.unwrap();
+    /// }).unwrap();
+    /// ```
     pub fn process_group(&mut self, group: i32) -> &mut Self {
         self.std.process_group(group);
         self
@@ -163,6 +315,18 @@ impl Command {
     /// # Errors
     ///
     /// The system's, as [`NotFound`](io::ErrorKind::NotFound) where there is no such program.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     // Both run.
+    ///     let mut one = Command::new("true").spawn().unwrap();
+    ///     let mut other = Command::new("false").spawn().unwrap();
+    ///     assert!(one.wait().await.unwrap().success());
+    ///     assert!(!other.wait().await.unwrap().success());
+    /// }).unwrap();
+    /// ```
     pub fn spawn(&mut self) -> io::Result<Child> {
         orphans::tend();
         Child::new(self.std.spawn()?, self.kill_on_drop)
@@ -175,6 +339,15 @@ impl Command {
     /// # Errors
     ///
     /// Those of [`spawn`](Self::spawn) and [`Child::wait`].
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let status = Command::new("sh").args(["-c", "exit 3"]).status().await.unwrap();
+    ///     assert_eq!(status.code(), Some(3));
+    /// }).unwrap();
+    /// ```
     pub fn status(&mut self) -> impl Future<Output = io::Result<ExitStatus>> + use<> {
         let child = self.spawn();
         async move {
@@ -194,6 +367,15 @@ impl Command {
     /// # Errors
     ///
     /// Those of [`spawn`](Self::spawn) and [`Child::wait_with_output`].
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let output = Command::new("sh").args(["-c", "echo one; echo two >&2"]).output().await.unwrap();
+    ///     assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"one\n"[..], &b"two\n"[..]));
+    /// }).unwrap();
+    /// ```
     pub fn output(&mut self) -> impl Future<Output = io::Result<Output>> + use<> {
         self.default_stdio([Stdio::null(), Stdio::piped(), Stdio::piped()]);
         let child = self.spawn();
@@ -215,6 +397,15 @@ impl Command {
     }
 
     /// What it was told, as the standard library's command.
+    ///
+    /// ```
+    /// use vigie::process::Command;
+    ///
+    /// let mut command = Command::new("echo");
+    /// command.arg("ahoy");
+    /// assert_eq!(command.as_std().get_program(), "echo");
+    /// assert_eq!(command.as_std().get_args().collect::<Vec<_>>(), ["ahoy"]);
+    /// ```
     pub fn as_std(&self) -> &process::Command {
         &self.std
     }
@@ -222,6 +413,18 @@ impl Command {
     /// For what the standard library has and this type has not, as its `pre_exec`. Streams that are chosen
     /// there are not known of here: [`status`](Self::status), [`output`](Self::output) and their like set
     /// them anew, for good.
+    ///
+    /// ```
+    /// use std::os::unix::process::CommandExt;
+    /// use vigie::process::Command;
+    ///
+    /// vigie::run(async {
+    ///     let mut command = Command::new("true");
+    ///     // SAFETY: after the fork it only makes an error of a number, which is allowed there.
+    ///     unsafe { command.as_std_mut().pre_exec(|| Err(std::io::Error::from_raw_os_error(5))) };
+    ///     assert_eq!(command.status().await.unwrap_err().raw_os_error(), Some(5));
+    /// }).unwrap();
+    /// ```
     pub fn as_std_mut(&mut self) -> &mut process::Command {
         &mut self.std
     }

@@ -19,6 +19,24 @@ use crate::io::{PipeReader, PipeWriter};
 /// reads no more is the error [`BrokenPipe`](io::ErrorKind::BrokenPipe), as it is once the pipe was closed.
 ///
 /// Writing is cancellation-safe: a write that did not return has written nothing.
+///
+/// ```
+/// use futures_lite::AsyncWriteExt;
+/// use vigie::process::{ChildStdin, Command, Stdio};
+///
+/// async fn ask(mut question: ChildStdin) -> std::io::Result<()> {
+///     question.write_all(b"6 * 7").await?;
+///     // The program waits for the end.
+///     question.close().await
+/// }
+///
+/// vigie::run(async {
+///     let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+///     ask(cat.stdin.take().unwrap()).await?;
+///     assert_eq!(cat.wait_with_output().await?.stdout, b"6 * 7");
+///     std::io::Result::Ok(())
+/// }).unwrap().unwrap();
+/// ```
 #[derive(Debug)]
 pub struct ChildStdin(PipeWriter);
 
@@ -28,6 +46,20 @@ impl ChildStdin {
     /// # Errors
     ///
     /// The system's, if the pipe cannot be made so.
+    ///
+    /// ```
+    /// use std::process::{Command, Stdio};
+    /// use futures_lite::AsyncWriteExt;
+    /// use vigie::process::ChildStdin;
+    ///
+    /// // Of a program that somebody else has started.
+    /// let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    /// let stdin = cat.stdin.take().unwrap();
+    /// vigie::run(async {
+    ///     ChildStdin::from_std(stdin)?.write_all(b"ahoy").await
+    /// }).unwrap().unwrap();
+    /// assert_eq!(cat.wait_with_output().unwrap().stdout, b"ahoy");
+    /// ```
     pub fn from_std(pipe: process::ChildStdin) -> io::Result<Self> {
         PipeWriter::from_std(OwnedFd::from(pipe).into()).map(Self)
     }
@@ -37,6 +69,20 @@ impl ChildStdin {
     /// # Errors
     ///
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if it was closed; the system's, if it cannot be made blocking.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use vigie::process::{Command, Stdio};
+    ///
+    /// vigie::run(async {
+    ///     let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    ///     let mut stdin: std::process::ChildStdin = cat.stdin.take().unwrap().into_std()?;
+    ///     // On a thread, which may block.
+    ///     vigie::unblock(move || stdin.write_all(b"ahoy")).await?;
+    ///     assert_eq!(cat.wait_with_output().await?.stdout, b"ahoy");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap().unwrap();
+    /// ```
     pub fn into_std(self) -> io::Result<process::ChildStdin> {
         self.0.into_std().map(|pipe| OwnedFd::from(pipe).into())
     }
@@ -156,10 +202,50 @@ reader! {
     /// })?
     /// # }
     /// ```
+    ///
+    /// To and from the standard library's:
+    ///
+    /// ```
+    /// use std::process::{Command, Stdio};
+    /// use vigie::process::ChildStdout;
+    ///
+    /// let mut sh = Command::new("sh").args(["-c", "echo leak"]).stdout(Stdio::piped()).spawn().unwrap();
+    /// let ours = ChildStdout::from_std(sh.stdout.take().unwrap()).unwrap();
+    /// let theirs: std::process::ChildStdout = ours.into_std().unwrap();
+    /// assert_eq!(std::io::read_to_string(theirs).unwrap(), "leak\n");
+    /// assert!(sh.wait().unwrap().success());
+    /// ```
     ChildStdout
 }
 
 reader! {
     /// The way from a child's stderr; as [`ChildStdout`].
+    ///
+    /// ```
+    /// use futures_lite::AsyncReadExt;
+    /// use vigie::process::{ChildStderr, Command, Stdio};
+    ///
+    /// vigie::run(async {
+    ///     let mut child = Command::new("sh").args(["-c", "echo leak >&2"]).stderr(Stdio::piped()).spawn()?;
+    ///     let mut complaint = String::new();
+    ///     let mut stderr: ChildStderr = child.stderr.take().unwrap();
+    ///     stderr.read_to_string(&mut complaint).await?;
+    ///     assert_eq!(complaint, "leak\n");
+    ///     child.wait().await
+    /// }).unwrap().unwrap();
+    /// ```
+    ///
+    /// To and from the standard library's:
+    ///
+    /// ```
+    /// use std::process::{Command, Stdio};
+    /// use vigie::process::ChildStderr;
+    ///
+    /// let mut sh = Command::new("sh").args(["-c", "echo leak >&2"]).stderr(Stdio::piped()).spawn().unwrap();
+    /// let ours = ChildStderr::from_std(sh.stderr.take().unwrap()).unwrap();
+    /// let theirs: std::process::ChildStderr = ours.into_std().unwrap();
+    /// assert_eq!(std::io::read_to_string(theirs).unwrap(), "leak\n");
+    /// assert!(sh.wait().unwrap().success());
+    /// ```
     ChildStderr
 }

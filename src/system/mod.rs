@@ -10,6 +10,18 @@
 //! | [`Pipe`](Variant::Pipe) | the domain, blocking | a byte in a pipe |
 //!
 //! The observer thread starts with the domain's first source: a program that only sleeps has none.
+//!
+//! ```
+//! use std::time::Duration;
+//! use vigie::{Builder, system::{Backend, Variant}, time::sleep};
+//!
+//! for variant in Variant::ALL {
+//!     for backend in Backend::ALL {
+//!         let builder = Builder::new().variant(variant).backend(*backend);
+//!         builder.run(sleep(Duration::from_millis(1))).unwrap().unwrap();
+//!     }
+//! }
+//! ```
 
 mod observer;
 mod pace;
@@ -43,10 +55,19 @@ use self::{
 use crate::{
     error::RunError,
     events::{self, Counted, Events, Interrupt, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue},
+    runtime::Builder,
     sync::Arc,
 };
 
 /// Which of the system's events a run uses.
+///
+/// ```
+/// use vigie::system::Variant;
+///
+/// // As an option of a command line.
+/// assert_eq!("pipe".parse(), Ok(Variant::Pipe));
+/// assert_eq!(Variant::default().to_string(), "observer");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Variant {
@@ -66,6 +87,14 @@ pub enum Variant {
 
 impl Variant {
     /// All of them.
+    ///
+    /// ```
+    /// use vigie::system::Variant;
+    ///
+    /// for variant in Variant::ALL {
+    ///     assert_eq!(variant.to_string().parse(), Ok(variant));
+    /// }
+    /// ```
     pub const ALL: [Self; 3] = [Self::Observer, Self::Always, Self::Pipe];
 }
 
@@ -89,6 +118,13 @@ impl FromStr for Variant {
 }
 
 /// A name that stands for no [`Variant`] or no [`Backend`] of this build.
+///
+/// ```
+/// use vigie::system::{UnknownName, Variant};
+///
+/// let error: UnknownName = "spyglass".parse::<Variant>().unwrap_err();
+/// assert_eq!(error.to_string(), "\"spyglass\" is unknown here: observer, always or pipe expected");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownName {
     name: String,
@@ -102,6 +138,39 @@ impl fmt::Display for UnknownName {
 }
 
 impl std::error::Error for UnknownName {}
+
+impl Builder {
+    /// Which of the system's events: the observer in one of its postures, or the pipe. Without
+    /// effect on events of your own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use vigie::{Builder, system::Variant, time::sleep};
+    ///
+    /// let builder = Builder::new().variant(Variant::Pipe);
+    /// builder.run(sleep(Duration::from_millis(1))).unwrap().unwrap();
+    /// ```
+    pub fn variant(mut self, variant: Variant) -> Self {
+        self.variant = variant;
+        self
+    }
+
+    /// Which poller the system's events use.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use vigie::{Builder, system::Backend, time::sleep};
+    ///
+    /// for backend in Backend::ALL {
+    ///     let builder = Builder::new().backend(*backend);
+    ///     builder.run(sleep(Duration::from_millis(1))).unwrap().unwrap();
+    /// }
+    /// ```
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+}
 
 /// The system's events of one domain.
 pub(crate) struct System {

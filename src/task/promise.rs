@@ -40,6 +40,16 @@ use crate::{
 ///     vigie::call(async move || child.await).await
 /// }).unwrap();
 /// ```
+///
+/// ```
+/// vigie::run(async {
+///     let mut child = vigie::spawn(async { 6 * 7 });
+///     // What gives up on it loses nothing, as long as the promise is there.
+///     let tried = futures_lite::future::poll_once(&mut child).await;
+///     assert!(tried.is_none());
+///     assert_eq!(child.await.unwrap(), 42);
+/// }).unwrap();
+/// ```
 #[must_use = "a promise that is dropped cancels its task"]
 pub struct Promise<T>(Inner<T>);
 
@@ -51,6 +61,19 @@ enum Inner<T> {
 }
 
 /// What has become of a promise's task.
+///
+/// ```
+/// use vigie::{PromiseState, spawn, yield_now};
+///
+/// vigie::run(async {
+///     let (returns, panics) = (spawn(async {}), spawn(async { panic!("aground") }));
+///     assert_eq!(returns.state(), PromiseState::Running);
+///     yield_now().await;
+///     assert_eq!(returns.state(), PromiseState::Returned);
+///     assert_eq!(panics.state(), PromiseState::Panicked);
+/// }).unwrap();
+/// assert_eq!(spawn(async {}).state(), PromiseState::Failed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PromiseState {
@@ -88,6 +111,19 @@ impl<T> Promise<T> {
     }
 
     /// What has become of the task, without waiting.
+    ///
+    /// ```
+    /// use vigie::{PromiseState, spawn, yield_now};
+    ///
+    /// vigie::run(async {
+    ///     let task = spawn(async { 1 });
+    ///     while task.state() == PromiseState::Running {
+    ///         yield_now().await;
+    ///     }
+    ///     // The result is still there.
+    ///     assert_eq!(task.await.unwrap(), 1);
+    /// }).unwrap();
+    /// ```
     pub fn state(&self) -> PromiseState {
         match self.node() {
             None => PromiseState::Failed,
@@ -222,6 +258,26 @@ impl<T> fmt::Debug for Promise<T> {
 ///
 /// Only the parent awaits the end: another task gets [`TaskError::NotAChild`], and a destructor that runs
 /// as the parent ends [`TaskError::Ending`].
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use vigie::{Cancel, protect, spawn, yield_now};
+///
+/// vigie::run(async {
+///     let tidy = Rc::new(Cell::new(false));
+///     let theirs = tidy.clone();
+///     let finaliser = async move {
+///         yield_now().await;
+///         theirs.set(true);
+///     };
+///     let task = spawn(protect(std::future::pending::<()>(), finaliser));
+///     yield_now().await;
+///     let cancel: Cancel<_> = task.cancel();
+///     assert!(!tidy.get());
+///     cancel.await.unwrap();
+///     assert!(tidy.get());
+/// }).unwrap();
+/// ```
 #[must_use = "await it to know that the task has finished"]
 #[derive(Debug)]
 pub struct Cancel<T>(Promise<T>);

@@ -78,6 +78,27 @@ pub struct TaskSet<T> {
 }
 
 /// What a set has to give right now; see [`TaskSet::try_next`].
+///
+/// ```
+/// use vigie::{TaskSet, TryNext};
+///
+/// /// Takes what has finished, and waits for nothing.
+/// fn reap(set: &mut TaskSet<u32>) -> Vec<u32> {
+///     let mut results = Vec::new();
+///     while let TryNext::Ready(result) = set.try_next() {
+///         results.push(result.unwrap());
+///     }
+///     results
+/// }
+///
+/// vigie::run(async {
+///     let mut set = TaskSet::new();
+///     set.spawn(async { 1 });
+///     assert_eq!(reap(&mut set), []);
+///     vigie::yield_now().await;
+///     assert_eq!(reap(&mut set), [1]);
+/// }).unwrap();
+/// ```
 #[derive(Debug)]
 pub enum TryNext<T> {
     /// A member that has finished, taken out of the set.
@@ -103,6 +124,20 @@ impl<T: 'static> TaskSet<T> {
     }
 
     /// Calls a member, as [`call`](crate::call()) does.
+    ///
+    /// ```
+    /// use vigie::{Domain, TaskSet};
+    ///
+    /// vigie::Builder::new().extra_domains(2).run(async {
+    ///     let mut set = TaskSet::new();
+    ///     for _ in 0..2 {
+    ///         set.call(|| async { Domain::current().unwrap().index() });
+    ///     }
+    ///     let mut domains = [set.next().await.unwrap().unwrap(), set.next().await.unwrap().unwrap()];
+    ///     domains.sort();
+    ///     assert_eq!(domains, [1, 2]);
+    /// }).unwrap();
+    /// ```
     #[track_caller]
     pub fn call<C, F>(&mut self, closure: C)
     where
@@ -115,6 +150,20 @@ impl<T: 'static> TaskSet<T> {
     }
 
     /// Calls a member on a domain of the caller's choice, as [`call_on`](crate::call_on()) does.
+    ///
+    /// ```
+    /// use vigie::{Domain, TaskSet};
+    ///
+    /// vigie::run(async {
+    ///     let mut set = TaskSet::new();
+    ///     for domain in Domain::available() {
+    ///         set.call_on(domain, move || async move { Domain::current() == Some(domain) });
+    ///     }
+    ///     while let Some(is_there) = set.next().await {
+    ///         assert!(is_there.unwrap());
+    ///     }
+    /// }).unwrap();
+    /// ```
     #[track_caller]
     pub fn call_on<C, F>(&mut self, domain: Domain, closure: C)
     where
@@ -146,6 +195,18 @@ impl<T: 'static> TaskSet<T> {
 
 impl<T> TaskSet<T> {
     /// How many members have not been collected: those that run, and those that have finished.
+    ///
+    /// ```
+    /// vigie::run(async {
+    ///     let mut set = vigie::TaskSet::new();
+    ///     set.spawn(async {});
+    ///     vigie::yield_now().await;
+    ///     // It has finished, and was not collected.
+    ///     assert!(set.len() == 1 && !set.is_empty());
+    ///     set.next().await.unwrap().unwrap();
+    ///     assert!(set.len() == 0 && set.is_empty());
+    /// }).unwrap();
+    /// ```
     pub fn len(&self) -> usize {
         self.members.len()
     }
@@ -191,6 +252,19 @@ impl<T> TaskSet<T> {
     /// Cancellation-safe: dropping this future loses nothing. A success is charged to the slice
     /// ([`events::charged`](crate::events::charged)), so that collecting many that have finished starves
     /// nobody.
+    ///
+    /// ```
+    /// use vigie::{TaskSet, yield_now};
+    ///
+    /// vigie::run(async {
+    ///     let mut set = TaskSet::new();
+    ///     set.spawn(async { yield_now().await; "slow" });
+    ///     set.spawn(async { "fast" });
+    ///     assert_eq!(set.next().await.unwrap().unwrap(), "fast");
+    ///     assert_eq!(set.next().await.unwrap().unwrap(), "slow");
+    ///     assert!(set.next().await.is_none());
+    /// }).unwrap();
+    /// ```
     pub async fn next(&mut self) -> Option<Result<T, TaskError>> {
         poll_fn(|cx| charged(cx, |cx| self.poll_next(cx))).await
     }
@@ -213,6 +287,19 @@ impl<T> TaskSet<T> {
 
     /// Takes any member out, as a promise: one that has finished if there is one. `None` if there are
     /// no members.
+    ///
+    /// ```
+    /// vigie::run(async {
+    ///     let mut set = vigie::TaskSet::new();
+    ///     set.spawn(std::future::pending());
+    ///     set.spawn(async { 1 });
+    ///     vigie::yield_now().await;
+    ///     // One that has finished goes first.
+    ///     assert_eq!(set.take().unwrap().await.unwrap(), 1);
+    ///     set.take().unwrap().cancel().await.unwrap();
+    ///     assert!(set.take().is_none());
+    /// }).unwrap();
+    /// ```
     pub fn take(&mut self) -> Option<Promise<T>> {
         let member = self.finished.pop().or_else(|| self.any_member())?;
         let promise = self.members.remove(member);

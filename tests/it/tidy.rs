@@ -1,5 +1,7 @@
 //! The repository's own habits.
 
+mod docs;
+
 use std::{
     fs,
     path::{Path, PathBuf},

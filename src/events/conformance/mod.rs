@@ -80,6 +80,50 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Events to be checked.
+///
+/// ```
+/// # use std::{collections::BTreeSet, io, time::{Duration, Instant}};
+/// use vigie::events::{Events, Seat, Signals, Uid, conformance::{Check, Subject, Suite}};
+///
+/// /// Sleepers that take no notice of what `select` is told of cancellations.
+/// #[derive(Default)]
+/// struct Sleepers(BTreeSet<(Instant, Uid)>);
+///
+/// # impl Events for Sleepers {
+/// #     fn select(&mut self, _: bool, _: &[Uid], signals: &mut Signals) -> io::Result<()> {
+/// #         while let Some(&(at, uid)) = self.0.first().filter(|(at, _)| *at <= Instant::now()) {
+/// #             self.0.remove(&(at, uid));
+/// #             signals.push(uid);
+/// #         }
+/// #         Ok(())
+/// #     }
+/// #
+/// #     fn deadline(&self) -> Option<Instant> {
+/// #         self.0.first().map(|(at, _)| *at)
+/// #     }
+/// # }
+/// struct Mine;
+///
+/// impl Subject for Mine {
+///     type Events = Sleepers;
+///
+///     fn make(&self, _seat: Seat) -> io::Result<Sleepers> {
+///         Ok(Sleepers::default())
+///     }
+///
+///     fn arrange(events: &mut Sleepers, uid: Uid, after: Duration) -> io::Result<()> {
+///         events.0.insert((Instant::now() + after, uid));
+///         Ok(())
+///     }
+///
+///     /// As the destructor of their operation does.
+///     fn withdraw(events: &mut Sleepers, uid: Uid) {
+///         events.0.retain(|(_, there)| *there != uid);
+///     }
+/// }
+///
+/// Suite::new(Mine).check(Check::Forgotten).unwrap();
+/// ```
 pub trait Subject: Send + Sync + 'static {
     /// Their type.
     type Events: Events;
@@ -111,11 +155,48 @@ pub trait Subject: Send + Sync + 'static {
 /// # Errors
 ///
 /// The check that failed, and how.
+///
+/// ```
+/// # use std::{io, time::Duration};
+/// use vigie::events::{Seat, Uid, conformance::{self, Fault, Subject}};
+///
+/// /// Which can start nothing.
+/// struct Broken;
+///
+/// impl Subject for Broken {
+///     type Events = ();
+///
+///     fn make(&self, _seat: Seat) -> io::Result<()> {
+///         Ok(())
+///     }
+///
+///     fn arrange(_events: &mut (), _uid: Uid, _after: Duration) -> io::Result<()> {
+///         Err(io::ErrorKind::Unsupported.into())
+///     }
+/// }
+///
+/// let failure = conformance::check(Broken).unwrap_err();
+/// assert!(matches!(failure.fault(), Fault::Run(_)), "{failure}");
+/// ```
 pub fn check(subject: impl Subject) -> Result<Report, Failure> {
     Suite::new(subject).run()
 }
 
 /// The checks, and what they are run on.
+///
+/// ```
+/// use std::time::Duration;
+/// use vigie::{Builder, events::conformance::{Check, Failure, Suite}, time::sleep};
+///
+/// # fn main() -> Result<(), Failure> {
+/// let suite = Suite::of_sleep(Builder::new(), async |duration| Ok(sleep(duration).await?));
+/// let suite = suite.patience(Duration::from_secs(600));
+/// for check in [Check::Seats, Check::Cancelled] {
+///     suite.check(check)?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Suite {
     bench: Arc<dyn Bench>,
     patience: Duration,
@@ -158,6 +239,17 @@ impl Suite {
 
     /// How long a check may take before it counts as stuck: a minute by default. Each takes less than
     /// a second on a machine that is not overloaded.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use vigie::{Builder, Deadlocks, events::conformance::{Check, Fault, Suite}};
+    ///
+    /// // A sleep that does not end.
+    /// let builder = Builder::new().deadlocks(Deadlocks::Ignored);
+    /// let suite = Suite::of_sleep(builder, async |_duration| std::future::pending().await);
+    /// let failure = suite.patience(Duration::from_millis(1)).check(Check::Overlap).unwrap_err();
+    /// assert!(matches!(failure.fault(), Fault::Stuck), "{failure}");
+    /// ```
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -168,6 +260,20 @@ impl Suite {
     /// # Errors
     ///
     /// The check that failed, and how.
+    ///
+    /// ```
+    /// use vigie::{Builder, events::conformance::{Failure, Suite}, time::sleep};
+    ///
+    /// # fn main() -> Result<(), Failure> {
+    /// let suite = Suite::of_sleep(Builder::new(), async |duration| Ok(sleep(duration).await?));
+    /// let report = suite.run()?;
+    /// for (check, took) in report.passed() {
+    ///     println!("{check:?} took {took:?}");
+    /// }
+    /// assert!(!report.passed().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn run(&self) -> Result<Report, Failure> {
         let mut report = Report::default();
         for check in Check::ALL {
@@ -188,6 +294,15 @@ impl Suite {
     /// # Errors
     ///
     /// How it failed.
+    ///
+    /// ```
+    /// use vigie::{Builder, events::conformance::{Check, Fault, Suite}};
+    ///
+    /// // A sleep that does not sleep.
+    /// let suite = Suite::of_sleep(Builder::new(), async |_duration| Ok(()));
+    /// let failure = suite.check(Check::Deadlines).unwrap_err();
+    /// assert!(matches!(failure.fault(), Fault::Early), "{failure}");
+    /// ```
     pub fn check(&self, check: Check) -> Result<Duration, Failure> {
         let start = Instant::now();
         self.perform(check).map(|()| start.elapsed()).map_err(|fault| Failure { check, fault })
@@ -231,6 +346,14 @@ impl fmt::Debug for Suite {
 }
 
 /// One of the things that are checked.
+///
+/// ```
+/// use vigie::{Builder, events::conformance::{Check, Suite}, time::sleep};
+///
+/// let suite = Suite::of_sleep(Builder::new(), async |duration| Ok(sleep(duration).await?));
+/// let took = suite.check(Check::Reached).unwrap();
+/// println!("{:?} took {took:?}", Check::Reached);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Check {
@@ -274,6 +397,14 @@ pub enum Check {
 
 impl Check {
     /// All of them, in the order in which they are run.
+    ///
+    /// ```
+    /// use vigie::events::conformance::Check;
+    ///
+    /// // A name of a check, as a command line may give it.
+    /// let named = Check::ALL.into_iter().find(|check| format!("{check:?}") == "Storm");
+    /// assert_eq!(named, Some(Check::Storm));
+    /// ```
     pub const ALL: [Self; 15] = [
         Self::Seats,
         Self::Deadlines,
@@ -294,6 +425,12 @@ impl Check {
 
     /// Does it need to see, or to change, what passes between a domain and its events? Then it is
     /// left out where only a sleep is given.
+    ///
+    /// ```
+    /// use vigie::events::conformance::Check;
+    ///
+    /// assert!(Check::Forgotten.records() && !Check::Order.records());
+    /// ```
     pub fn records(self) -> bool {
         use Check::{EarlyNews, Failing, Forgotten, Idle, Remembered, Stale};
         matches!(self, EarlyNews | Failing | Forgotten | Idle | Remembered | Stale)

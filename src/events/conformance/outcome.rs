@@ -6,6 +6,18 @@ use super::Check;
 use crate::error::Panic;
 
 /// What is wrong.
+///
+/// ```
+/// use std::io;
+/// use vigie::{Builder, events::conformance::{Check, Fault, Suite}};
+///
+/// let broken = async |_duration| Err(io::ErrorKind::NotConnected.into());
+/// let failure = Suite::of_sleep(Builder::new(), broken).check(Check::Deadlines).unwrap_err();
+/// match failure.fault() {
+///     Fault::Run(error) => assert_eq!(error.kind(), io::ErrorKind::NotConnected),
+///     fault => panic!("{fault}"),
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Fault {
@@ -59,6 +71,16 @@ impl fmt::Display for Fault {
 }
 
 /// A check that failed.
+///
+/// ```
+/// use vigie::{Builder, events::conformance::{Check, Failure, Fault, Suite}};
+///
+/// let never = Suite::of_sleep(Builder::new(), async |_duration| Ok(()));
+/// let failure: Failure = never.check(Check::Deadlines).unwrap_err();
+/// assert_eq!(failure.check(), Check::Deadlines);
+/// assert!(matches!(failure.fault(), Fault::Early));
+/// assert_eq!(failure.to_string(), "Deadlines: an operation ended before its time");
+/// ```
 #[derive(Debug)]
 pub struct Failure {
     pub(super) check: Check,
@@ -93,6 +115,18 @@ impl Error for Failure {
 }
 
 /// The checks that passed.
+///
+/// ```
+/// use vigie::{Builder, events::conformance::{Check, Failure, Suite}, time::sleep};
+///
+/// # fn main() -> Result<(), Failure> {
+/// let suite = Suite::of_sleep(Builder::new(), async |duration| Ok(sleep(duration).await?));
+/// let report = suite.run()?;
+/// assert_eq!(report.passed().len() + report.left_out().len(), Check::ALL.len());
+/// assert!(report.left_out().contains(&Check::Forgotten));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     pub(super) passed: Vec<(Check, Duration)>,

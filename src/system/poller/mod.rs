@@ -15,6 +15,13 @@ pub(crate) use std::os::fd::{AsFd, BorrowedFd as Fd};
 pub(crate) use std::os::windows::io::{AsSocket as AsFd, BorrowedSocket as Fd};
 
 /// Which poller the system's events use. `mio` is the default where it is built in.
+///
+/// ```
+/// use vigie::system::Backend;
+///
+/// assert_eq!(Backend::default().to_string().parse(), Ok(Backend::default()));
+/// assert!("epoll".parse::<Backend>().is_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Backend {
@@ -30,6 +37,12 @@ pub enum Backend {
 
 impl Backend {
     /// Those that this build has.
+    ///
+    /// ```
+    /// use vigie::system::Backend;
+    ///
+    /// assert!(Backend::ALL.contains(&Backend::default()));
+    /// ```
     pub const ALL: &[Self] = &[
         #[cfg(all(unix, feature = "mio"))]
         Self::Mio,

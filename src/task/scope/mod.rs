@@ -97,6 +97,28 @@ where
 /// the scoped tasks, which can then spawn more.
 ///
 /// Like what it holds, it stays on its domain.
+///
+/// ```
+/// use std::cell::Cell;
+/// use vigie::{Scope, scope};
+///
+/// /// Visits a tree that is nowhere built: each place but the deepest has two below it.
+/// fn visit<'env>(s: &Scope<'env>, depth: u32, seen: &'env Cell<u32>) {
+///     seen.set(seen.get() + 1);
+///     if depth > 0 {
+///         for _ in 0..2 {
+///             let below = s.clone();
+///             s.spawn(async move { visit(&below, depth - 1, seen) });
+///         }
+///     }
+/// }
+///
+/// vigie::run(async {
+///     let seen = &Cell::new(0);
+///     scope(|s| async move { visit(&s, 3, seen) }).await;
+///     assert_eq!(seen.get(), 15);
+/// }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Scope<'env>(Rc<Members<'env>>);
 
@@ -159,6 +181,18 @@ impl fmt::Debug for Scope<'_> {
 /// [`TaskError`]. Unlike a [`Promise`](crate::Promise), anybody on this domain may await it, and
 /// dropping it cancels nothing: the scope waits for the task. Awaiting `&mut handle` loses nothing;
 /// after it gave its result, it says [`TaskError::Cancelled`].
+///
+/// ```
+/// vigie::run(async {
+///     vigie::scope(|s| async move {
+///         let panics = s.spawn(async { panic!("overboard") });
+///         // Who takes the panic keeps it from the others.
+///         assert!(matches!(panics.await, Err(vigie::TaskError::Panicked(_))));
+///         // Dropped, it still runs.
+///         drop(s.spawn(async { vigie::yield_now().await }));
+///     }).await
+/// }).unwrap();
+/// ```
 pub struct ScopedTask<'env, T> {
     members: Rc<Members<'env>>,
     serial: u64,
@@ -186,6 +220,18 @@ impl<T> ScopedTask<'_, T> {
     }
 
     /// Has its future gone?
+    ///
+    /// ```
+    /// vigie::run(async {
+    ///     vigie::scope(async |s| {
+    ///         let task = s.spawn(async { 1 });
+    ///         assert!(!task.is_finished());
+    ///         vigie::yield_now().await;
+    ///         assert!(task.is_finished());
+    ///         assert_eq!(task.await.unwrap(), 1);
+    ///     }).await
+    /// }).unwrap();
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.slot.ended.get()
     }
