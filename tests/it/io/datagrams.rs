@@ -45,8 +45,10 @@ fn send_segments(socket: &UdpSocket, contents: &[u8], segment: u16) -> io::Resul
     message.msg_iovlen = 1;
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = SPACE;
-    // SAFETY: the message has a control buffer, and that has room for a header.
-    let header = unsafe { &mut *libc::CMSG_FIRSTHDR(&raw const message) };
+    // SAFETY: it is a message.
+    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+    // SAFETY: the control buffer has room for a header, is aligned for one, and used by nobody else.
+    let header = unsafe { &mut *header };
     header.cmsg_level = libc::SOL_UDP;
     header.cmsg_type = libc::UDP_SEGMENT;
     // SAFETY: it computes.
