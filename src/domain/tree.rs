@@ -44,13 +44,14 @@ pub struct Tree {
 ///
 /// ```
 /// vigie::run(async {
+///     vigie::name_task("main").unwrap();
 ///     let line = line!() + 1;
 ///     let child = vigie::call(std::future::pending::<()>);
 ///     let tree = vigie::tree().await.unwrap();
 ///     let [main, called] = tree.tasks() else { panic!("{tree}") };
 ///
 ///     assert_eq!(main.id(), vigie::TaskId::current().unwrap());
-///     assert_eq!((main.parent(), main.depth()), (None, 0));
+///     assert_eq!((main.parent(), main.depth(), main.name()), (None, 0, Some("main")));
 ///     assert_eq!((called.parent(), called.depth()), (Some(main.id()), 1));
 ///     assert_eq!(called.location().line(), line);
 ///     assert!(called.domain() != main.domain() && !called.is_cancelled());

@@ -3,13 +3,10 @@
 use std::{
     fmt,
     future::poll_fn,
-    io::{self, Read, Write},
+    io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
-    pin::Pin,
     task::{Context, Poll, ready},
 };
-
-use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{Interest, ReadyGuard};
 use crate::system::Source;
@@ -50,51 +47,7 @@ use crate::system::Source;
 /// # }
 /// ```
 ///
-/// # Datagrams by `sendmsg` and `recvmsg`
-///
-/// What a [`UdpSocket`](crate::net::UdpSocket) does not offer, as several datagrams by one call (GSO and GRO), marks
-/// of congestion (ECN) or the address that one was sent to, is had by the system's own calls on a socket of the standard
-/// library. The crate `quinn-udp` makes them, for one:
-///
-/// ```
-/// use std::{io::IoSliceMut, net::UdpSocket, slice};
-/// use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
-/// use vigie::io::AsyncFd;
-///
-/// # fn main() -> std::io::Result<()> {
-/// vigie::run(async {
-///     let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
-///     // These make the sockets non-blocking, too.
-///     let sends = UdpSocketState::new((&one).into())?;
-///     let receives = UdpSocketState::new((&other).into())?;
-///     let (one, other) = (AsyncFd::new(one)?, AsyncFd::new(other)?);
-///
-///     // Four bytes to a datagram: as many of them as the system sends by one call.
-///     let contents = &b"deckkeelmastprow"[..4 * sends.max_gso_segments().min(4)];
-///     let destination = other.get_ref().local_addr()?;
-///     let transmit = Transmit { destination, ecn: None, contents, segment_size: Some(4), src_ip: None };
-///     one.write_with(|socket| sends.try_send(socket.into(), &transmit)).await?;
-///
-///     let (mut buf, mut meta) = ([0; 2048], RecvMeta::default());
-///     let mut received = Vec::new();
-///     while received.len() < contents.len() {
-///         let receive = |socket: &UdpSocket| {
-///             receives.recv(socket.into(), &mut [IoSliceMut::new(&mut buf)], slice::from_mut(&mut meta))
-///         };
-///         assert_eq!(other.read_with(receive).await?, 1);
-///         // One datagram or several, each of them so long.
-///         assert_eq!(meta.stride, 4);
-///         received.extend_from_slice(&buf[..meta.len]);
-///     }
-///     assert_eq!(received, contents);
-///     Ok(())
-/// })?
-/// # }
-/// ```
-///
-/// Of QUIC itself, `quinn-proto` asks nothing of a runtime: a task passes it what was received, sends what it gives,
-/// and sleeps until it wants to be called. `quinn` wants more than there is here: see
-/// [what does not come along](crate::porting#what-does-not-come-along).
+/// For `sendmsg` and `recvmsg`, see [the module](super::io#datagrams-by-sendmsg-and-recvmsg).
 pub struct AsyncFd<T: AsFd> {
     pub(super) source: Source<T>,
 }
@@ -486,7 +439,7 @@ impl<T: AsFd> AsyncFd<T> {
 }
 
 /// Has an operation only to be tried again?
-fn is_passing(error: &io::Error) -> bool {
+pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
 }
 
@@ -514,69 +467,5 @@ impl<T: AsFd> AsFd for AsyncFd<T> {
 impl<T: AsFd> AsRawFd for AsyncFd<T> {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
-    }
-}
-
-/// As many bytes as there are: a read that comes short says nothing of what follows.
-impl<T: AsFd> AsyncRead for &AsyncFd<T>
-where
-    for<'a> &'a T: Read,
-{
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        self.poll_read_with(cx, |mut io| io.read(buf))
-    }
-}
-
-/// Closing flushes, and does not shut anything down: the descriptor is closed when it is dropped.
-impl<T: AsFd> AsyncWrite for &AsyncFd<T>
-where
-    for<'a> &'a T: Write,
-{
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        self.poll_write_with(cx, |mut io| io.write(buf))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut io = self.get_ref();
-        match io.flush() {
-            Err(error) if is_passing(&error) => self.poll_write_with(cx, |mut io| io.flush()),
-            flushed => Poll::Ready(flushed),
-        }
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
-    }
-}
-
-impl<T: AsFd> AsyncRead for AsyncFd<T>
-where
-    for<'a> &'a T: Read,
-{
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buf)
-    }
-}
-
-impl<T: AsFd> AsyncWrite for AsyncFd<T>
-where
-    for<'a> &'a T: Write,
-{
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
     }
 }
