@@ -223,6 +223,8 @@ mod task;
 #[cfg(not(vigie_loom))]
 mod task_local;
 #[cfg(not(vigie_loom))]
+mod threads;
+#[cfg(not(vigie_loom))]
 mod trace;
 
 #[cfg(all(any(doc, doctest), unix, feature = "system", feature = "sync", feature = "blocking"))]

@@ -20,6 +20,7 @@ use crate::{
     stall::{StallReport, StallWatch},
     sync::{Arc, AtomicU64, Ordering},
     task::{Joined, Parent, TaskCell, discard},
+    threads::SpawnThread,
 };
 
 #[cfg(feature = "system")]
@@ -49,7 +50,6 @@ where
 }
 
 type MakeEvents = Arc<dyn Fn(Seat) -> io::Result<Box<dyn Events>> + Send + Sync>;
-type Body = Box<dyn FnOnce() + Send>;
 
 /// Settings of a run.
 ///
@@ -66,7 +66,7 @@ pub struct Builder {
     pub(crate) variant: Variant,
     #[cfg(feature = "system")]
     pub(crate) backend: Backend,
-    spawn_thread: SpawnThread,
+    pub(crate) spawn_thread: SpawnThread,
     pub(crate) report: Option<Report>,
     pub(crate) stall: Option<StallReport>,
 }
@@ -129,6 +129,25 @@ impl Builder {
 
     /// How many ordinary tasks run between two calls of `select`; 0 counts as 1. The default is 1: an
     /// event then waits for one slice at the most.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use vigie::{Builder, await_all, on_tick, spawn};
+    ///
+    /// /// How many ticks it takes to run a hundred tasks.
+    /// fn ticks(quanta: u32) -> u32 {
+    ///     let run = Builder::new().quanta(quanta).run(async {
+    ///         let ticks = Rc::new(Cell::new(0));
+    ///         let counted = ticks.clone();
+    ///         let _hook = on_tick(move || counted.set(counted.get() + 1)).unwrap();
+    ///         await_all((0..100).map(|_| spawn(async {}))).await.unwrap();
+    ///         ticks.get()
+    ///     });
+    ///     run.unwrap()
+    /// }
+    ///
+    /// assert!(ticks(1) >= 100 && ticks(50) < 100);
+    /// ```
     pub fn quanta(mut self, tasks: u32) -> Self {
         self.setting.quanta = tasks.max(1);
         self
@@ -232,26 +251,6 @@ impl Builder {
         self
     }
 
-    /// How threads are started: the domains', the observers', and those that report. `spawn` gets a builder that has the
-    /// thread's name, and the thread's body. For threads with a stack size, an affinity or a
-    /// priority of your own.
-    ///
-    /// ```
-    /// let builder = vigie::Builder::new()
-    ///     .spawn_thread(|thread, body| thread.stack_size(256 * 1024).spawn(body));
-    /// builder.run(async {}).unwrap();
-    /// ```
-    pub fn spawn_thread(
-        mut self,
-        spawn: impl Fn(thread::Builder, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Self {
-        self.spawn_thread = SpawnThread(Arc::new(spawn));
-        self
-    }
-
     /// Runs `main` as the main task, on this thread, which becomes domain 0; returns its output once
     /// every task has finished and every thread has been joined.
     ///
@@ -344,28 +343,6 @@ impl fmt::Debug for Builder {
         #[cfg(feature = "system")]
         debug.field("variant", &self.variant).field("backend", &self.backend);
         debug.finish_non_exhaustive()
-    }
-}
-
-/// How threads are started.
-#[derive(Clone)]
-pub(crate) struct SpawnThread(Arc<dyn Fn(thread::Builder, Body) -> io::Result<JoinHandle<()>> + Send + Sync>);
-
-impl SpawnThread {
-    pub(crate) fn spawn(&self, name: String, body: Body) -> io::Result<JoinHandle<()>> {
-        (self.0)(thread::Builder::new().name(name), body)
-    }
-}
-
-impl Default for SpawnThread {
-    fn default() -> Self {
-        Self(Arc::new(|thread, body| thread.spawn(body)))
-    }
-}
-
-impl fmt::Debug for SpawnThread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SpawnThread")
     }
 }
 

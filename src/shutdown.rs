@@ -10,9 +10,10 @@ use std::{
 
 use crate::{
     domain::{Inquiry, Shared, Tree},
-    runtime::{Builder, SpawnThread},
+    runtime::Builder,
     sync::Arc,
     task::{catch, discard},
+    threads::SpawnThread,
 };
 
 /// How long the domains have to tell of their tasks. Who has not by then computes, or is blocked.

@@ -10,9 +10,10 @@ use std::{
 
 use crate::{
     domain::{Domain, Label, Running, Shared, TaskId},
-    runtime::{Builder, SpawnThread},
+    runtime::Builder,
     sync::Arc,
     task::{catch, discard},
+    threads::SpawnThread,
 };
 
 /// The shortest time after which a slice is one that stalls: the watch looks as often.

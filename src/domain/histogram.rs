@@ -16,6 +16,7 @@ const BUCKETS: usize = 40;
 /// vigie::call(async || ()).await.unwrap();
 /// let latencies = vigie::Domain::current().unwrap().metrics().unwrap().latencies.unwrap();
 /// assert!(latencies.count() > 0);
+/// assert_eq!(latencies.buckets().map(|(_, count)| count).sum::<u64>(), latencies.count());
 /// println!("half within {:?}", latencies.quantile(0.5).unwrap());
 /// for (bound, count) in latencies.buckets() {
 ///     println!("below {bound:?}: {count}");

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, thread::JoinHandle};
 use crate::{
     domain::{Domain, Shared},
     events::SignalSender,
-    runtime::SpawnThread,
+    threads::SpawnThread,
     trace,
 };
 

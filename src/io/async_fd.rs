@@ -91,7 +91,7 @@ impl<T: AsFd> AsyncFd<T> {
     ///     let file = File::open("Cargo.toml").unwrap();
     ///     // What no poller watches is read where it may block.
     ///     let Err((file, _error)) = AsyncFd::try_new(file) else { unreachable!() };
-    ///     let text = vigie::unblock(move || std::io::read_to_string(file)).await.unwrap();
+    ///     let text = vigie::unblock(move || std::io::read_to_string(file)).await.unwrap().unwrap();
     ///     assert!(text.contains("vigie"));
     /// }).unwrap();
     /// ```

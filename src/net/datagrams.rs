@@ -10,6 +10,17 @@ macro_rules! datagrams {
             /// # Errors
             ///
             /// The system's: [`NotConnected`](::std::io::ErrorKind::NotConnected) if it is not.
+            ///
+            /// ```
+            /// # use vigie::net::*;
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// assert_eq!(format!("{:?}", one.peer_addr()?), format!("{:?}", other.local_addr()?));
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
             pub fn peer_addr(&self) -> ::std::io::Result<$addr> {
                 self.source.get().peer_addr()
             }

@@ -78,6 +78,17 @@ macro_rules! byte_stream {
             ///
             /// The system's, as [`NotConnected`](::std::io::ErrorKind::NotConnected) if the connection has
             /// gone.
+            ///
+            /// ```
+            /// # use vigie::net::*;
+            /// # fn main() -> std::io::Result<()> {
+            /// # vigie::run(async {
+            #[doc = $made]
+            /// assert_eq!(format!("{:?}", client.peer_addr()?), format!("{:?}", server.local_addr()?));
+            /// # Ok(())
+            /// # })?
+            /// # }
+            /// ```
             pub fn peer_addr(&self) -> ::std::io::Result<$addr> {
                 self.source.get().peer_addr()
             }

@@ -399,7 +399,7 @@ impl fmt::Debug for System {
 fn test_seat() -> Seat {
     use crate::{
         domain::{Setting, Shared},
-        runtime::SpawnThread,
+        threads::SpawnThread,
     };
     Seat::new(Arc::new(Shared::new(0, 0, Setting::default())), SpawnThread::default())
 }

@@ -79,27 +79,26 @@ impl UnixStream {
     /// # Errors
     ///
     /// Those of [`connect`](Self::connect).
-    #[cfg_attr(
-        any(target_os = "linux", target_os = "android"),
-        doc = r#"
-```
-use std::os::{linux::net::SocketAddrExt, unix::net::SocketAddr};
-use vigie::net::{UnixListener, UnixStream};
-
-# fn main() -> std::io::Result<()> {
-vigie::run(async {
-    let name = format!("vigie-{}", std::process::id());
-    let addr = SocketAddr::from_abstract_name(name)?;
-    let listener = UnixListener::bind_addr(&addr)?;
-    let stream = UnixStream::connect_addr(&addr).await?;
-    let (_served, _) = listener.accept().await?;
-    assert_eq!(stream.peer_addr()?.as_abstract_name(), addr.as_abstract_name());
-    Ok(())
-})?
-# }
-```
-"#
-    )]
+    ///
+    /// ```
+    /// # #[cfg(any(target_os = "linux", target_os = "android"))]
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::os::{linux::net::SocketAddrExt, unix::net::SocketAddr};
+    /// use vigie::net::{UnixListener, UnixStream};
+    ///
+    /// vigie::run(async {
+    ///     let name = format!("vigie-{}", std::process::id());
+    ///     let addr = SocketAddr::from_abstract_name(name)?;
+    ///     let listener = UnixListener::bind_addr(&addr)?;
+    ///     let stream = UnixStream::connect_addr(&addr).await?;
+    ///     let (_served, _) = listener.accept().await?;
+    ///     assert_eq!(stream.peer_addr()?.as_abstract_name(), addr.as_abstract_name());
+    ///     Ok(())
+    /// })?
+    /// # }
+    /// # #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    /// # fn main() {}
+    /// ```
     pub async fn connect_addr(addr: &SocketAddr) -> io::Result<Self> {
         let addr = sock_addr(addr)?;
         let mut backoff = until_the_peer_has_room();

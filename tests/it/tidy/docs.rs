@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::sources;
 
-/// A public item, as its source has it.
+/// A public item, as its source has it; or an `impl` with examples of its own.
 struct Item {
     line: usize,
     name: String,
@@ -72,9 +72,15 @@ fn items(text: &str) -> Vec<Item> {
     let (mut items, mut docs) = (Vec::new(), Vec::new());
     // The `impl` or the trait that began last, with its indentation.
     let mut around: Option<(usize, &str, bool)> = None;
+    let mut private = None;
     for (at, full) in text.lines().enumerate() {
         let line = full.trim_start();
         let indent = full.len() - line.len();
+        // What is within a private module is not public.
+        if line.is_empty() || private.is_some_and(|outside| indent > outside) {
+            continue;
+        }
+        private = (line.starts_with("mod ") && line.ends_with('{')).then_some(indent);
         if let Some(doc) = line.strip_prefix("///") {
             docs.push(doc);
             continue;
@@ -95,6 +101,10 @@ fn items(text: &str) -> Vec<Item> {
             }
         } else if let Some(of) = implemented(line) {
             around = Some((indent, of, false));
+            let example = code(docs.iter().copied());
+            if !example.is_empty() {
+                items.push(Item { line: at + 1, name: of.to_owned(), owner: Some(of.to_owned()), example });
+            }
         }
         docs.clear();
     }
@@ -171,6 +181,11 @@ fn what_lacks_an_example_is_noticed() {
         pub fn traits()
         pub trait Known {
             fn known(&self);
+        }
+        mod sealed {
+            pub trait Unseen;
+
+            pub fn unseen()
         }
         /// ```
         /// fn of(it: impl Known)
