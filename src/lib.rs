@@ -168,8 +168,8 @@
 //! Start a new program there, as `process` does: another run is an error. A child that goes on in a task of the
 //! run is told: a [`call`](call()) fails, sockets that are not yet watched give an error, and once the slice
 //! under way ends, its tasks are cancelled and the run ends with [`RunError::Forked`]; on a domain other than 0,
-//! whose thread nobody waits for there, the child prints that and exits with 1. What the parent watches stays as
-//! it is.
+//! whose thread nobody waits for there, the child prints that and ends with 1, at once: nothing that is buffered is
+//! written, and no handler of exits runs. What the parent watches stays as it is.
 //!
 //! # Platforms
 //!

@@ -5,14 +5,13 @@ use std::{
     future::Future,
     io, mem,
     panic::{Location, resume_unwind},
-    process,
     rc::Rc,
     sync::mpsc,
     thread::{self, JoinHandle},
 };
 
 use crate::{
-    domain::{Deadlocks, Domain, Entered, Fatal, Group, Local, Message, Setting, UnderWay},
+    domain::{AbortOnUnwind, Deadlocks, Entered, Fatal, Group, Local, Message, Setting, UnderWay},
     error::{RunError, TaskError},
     events::{Events, Seat},
     forks,
@@ -451,24 +450,13 @@ fn run_domain(builder: &Builder, group: &Group, index: u32, report: mpsc::Sender
     // Else a domain that fails to begin could not be told from one that has not begun yet.
     drop(report);
     let _entered = local.enter();
-    let watched = Unwinding(local.shared.domain());
+    // Nobody could end its tasks, or tell those who wait for them, so that the run would hang.
+    let fatal = AbortOnUnwind(local.shared.domain(), "the runtime has panicked: its tasks cannot be ended");
     local.run();
     local.finalise();
-    mem::forget(watched);
+    mem::forget(fatal);
     if local.shared.has_forked() {
         // Whoever called `run` is in the parent, and a thread that ends would end the child as a success.
         forks::end_child(format_args!("vigie: {}: {}", local.shared.domain(), RunError::Forked));
-    }
-}
-
-/// Dropped where this domain ends by a panic that was not caught, of the runtime itself, or of an
-/// [`Interrupt`](crate::events::Interrupt) of another domain. Nobody could end its tasks, or tell those who wait
-/// for them, so that the run would hang.
-struct Unwinding(Domain);
-
-impl Drop for Unwinding {
-    fn drop(&mut self) {
-        eprintln!("vigie: {}: the runtime has panicked, and its tasks cannot be ended", self.0);
-        process::abort();
     }
 }

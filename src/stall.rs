@@ -183,7 +183,7 @@ impl Rounds {
         let after = self.report.after.max(SHORTEST);
         let mut pause = after;
         for (peer, reported) in self.peers.iter().zip(&mut self.reported) {
-            let Some((running, name)) = peer.running() else { continue };
+            let Some(running) = peer.running() else { continue };
             if *reported == Some(running) {
                 continue;
             }
@@ -193,7 +193,7 @@ impl Rounds {
                 continue;
             }
             *reported = Some(running);
-            let (ready, unread) = peer.waiting();
+            let (name, (ready, unread)) = (peer.name_of(running), peer.waiting());
             let Running { task, location, .. } = running;
             let stall = Stall { domain: task.domain(), task, name, location, elapsed, ready, unread };
             // What it says is the user's; if it panics, the panic hook has told.

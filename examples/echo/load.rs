@@ -59,7 +59,7 @@ fn new_histogram() -> io::Result<Histogram<u64>> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)
 }
 
-/// One connection: sends a message, reads it back, and again, until the time is up.
+/// One connection: sends a message, reads it back, and again, until the time is up, but once at least.
 async fn client(
     stream: TcpStream,
     number: usize,
@@ -74,9 +74,6 @@ async fn client(
     let mut round = number;
     loop {
         let start = Instant::now();
-        if start >= end {
-            return Ok(());
-        }
         // Different in every message and on every connection: what is returned can be no other's.
         for (at, byte) in sent.iter_mut().enumerate() {
             *byte = (round.wrapping_mul(31).wrapping_add(at)) as u8;
@@ -91,6 +88,9 @@ async fn client(
         let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         latencies.borrow_mut().saturating_record(nanos);
         round = round.wrapping_add(1);
+        if Instant::now() >= end {
+            return Ok(());
+        }
     }
 }
 

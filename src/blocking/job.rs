@@ -91,8 +91,10 @@ impl<T: Send + 'static> Job<T> {
         }
         let stage = mem::replace(&mut state.stage, Stage::Gone);
         drop(state);
+        if let Stage::Queued(_) = stage {
+            self.place.leave();
+        }
         drop(stage);
-        self.place.leave();
         true
     }
 

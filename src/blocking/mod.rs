@@ -50,7 +50,8 @@
 //!
 //! Where no further thread can be started, closures wait for the threads that there are. Where there is none at
 //! all, they fail: with an error that says so, which is that of [`unblock`], of the operation on a file, or of
-//! the lookup of a name. They are dropped then, and have not begun; later ones try again.
+//! the lookup of a name. They are dropped then, and have not begun: in the task
+//! that has asked for the thread, which may be another, on another domain. Later ones try again.
 
 mod handle;
 mod job;

@@ -61,7 +61,8 @@ impl Place {
     }
 }
 
-/// Has a thread run the task, after those before it. Where there is none, it has its error before this returns.
+/// Has a thread run the task, after those before it. Where there is none, it has its error, from here or from
+/// whoever else was about to start one.
 pub(super) fn run(task: Task) -> Place {
     let pool = pool();
     Place { pool, generation: forks::generation(), number: pool.push(task) }

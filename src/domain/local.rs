@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     fmt,
-    mem::ManuallyDrop,
+    mem::{self, ManuallyDrop},
     rc::Rc,
     sync::mpsc,
     task::Waker,
@@ -14,7 +14,8 @@ use fastrand::Rng;
 
 use crate::{
     domain::{
-        Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hooks::Hooks, rare::Rare, run_queue::RunQueue,
+        AbortOnUnwind, Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hooks::Hooks, rare::Rare,
+        run_queue::RunQueue,
     },
     domain_local::Values,
     error::TaskError,
@@ -122,10 +123,14 @@ impl Local {
         let interrupt = events.as_ref().and_then(|events| events.interrupt()).map(Arc::new);
         if let Some(interrupt) = &interrupt {
             // Not owned there: whatever names the domain may outlive it, and must not keep a pipe open.
-            let interrupt = Arc::downgrade(interrupt);
+            let (domain, interrupt) = (shared.domain(), Arc::downgrade(interrupt));
             shared.parker.set_interrupt(Box::new(move || {
                 if let Some(interrupt) = interrupt.upgrade() {
+                    // Its domain would sleep on: within a slice, too, where a panic is the task's and the news lost.
+                    let fatal =
+                        AbortOnUnwind(domain, "the events' interrupt has panicked: it cannot be woken");
                     interrupt();
+                    mem::forget(fatal);
                 }
             }));
         }
@@ -426,7 +431,7 @@ impl Subtree for Local {
         let removed = tasks.remove(task.node().key);
         self.shared.counters.live.set(tasks.len() as u64);
         drop(tasks);
-        self.shared.names.forget(task.node());
+        self.shared.forget_name(task.node());
         task.publish();
         drop(removed);
     }

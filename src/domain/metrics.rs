@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Domain, Histogram, Local, Setting, Shared, TaskId, histogram::Recorder, names::Names},
+    domain::{Domain, Histogram, Local, Setting, Shared, TaskId, histogram::Recorder},
     events::Counted,
     sync::{Arc, AtomicU64, Mutex, Ordering},
     task::Node,
@@ -168,11 +168,16 @@ impl Shared {
         (ready as usize, self.inbox.len() + self.signals.len() + self.events.unread())
     }
 
-    /// The slice under way, if slices are watched, and the name of its task.
-    pub(crate) fn running(&self) -> Option<(Running, Option<Arc<str>>)> {
-        let slice = self.observed.as_ref()?.running.as_ref()?.lock();
+    /// The slice under way, if slices are watched.
+    pub(crate) fn running(&self) -> Option<Running> {
+        *self.observed.as_ref()?.running.as_ref()?.lock()
+    }
+
+    /// The name of the task whose slice that is, unless it has ended meanwhile.
+    pub(crate) fn name_of(&self, slice: Running) -> Option<Arc<str>> {
+        let running = self.observed.as_ref()?.running.as_ref()?.lock();
         // The slice does not end before the lock is free, nor does the task that has the name.
-        slice.map(|slice| (slice, self.names.get(slice.task.key())))
+        running.filter(|running| *running == slice).and_then(|slice| self.name(slice.task.key()))
     }
 
     pub(crate) fn timing(&self) -> Option<&Timing> {
@@ -195,12 +200,13 @@ impl Local {
     #[inline]
     pub(super) fn observed<R>(&self, node: &Node, run: impl FnOnce() -> R) -> R {
         match &self.shared.observed {
-            None => node.span.within(run),
-            Some(observed) => {
+            // In a forked child nobody looks, and the parent's watch may have held a lock as it was made.
+            Some(observed) if !self.shared.has_forked() => {
                 let (task, since) = (TaskId::new(self.shared.domain(), node.key), Instant::now());
                 let slice = Running { task, location: node.location, since };
-                observed.slice(slice, &self.shared.names, || node.span.within(run))
+                observed.slice(slice, &self.shared, || node.span.within(run))
             }
+            _ => node.span.within(run),
         }
     }
 
@@ -335,12 +341,15 @@ impl Observed {
 
     /// Runs a slice, which does not panic.
     #[inline(never)]
-    fn slice<R>(&self, slice: Running, names: &Names, run: impl FnOnce() -> R) -> R {
+    fn slice<R>(&self, slice: Running, shared: &Shared, run: impl FnOnce() -> R) -> R {
         self.set_running(Some(slice));
         let result = run();
-        self.set_running(None);
-        if let Some(timing) = &self.timing {
-            timing.slice(slice, names);
+        // It may have forked.
+        if !shared.has_forked() {
+            self.set_running(None);
+            if let Some(timing) = &self.timing {
+                timing.slice(slice, shared);
+            }
         }
         result
     }
@@ -363,13 +372,13 @@ pub(crate) struct Timing {
 
 impl Timing {
     /// This slice has ended.
-    fn slice(&self, slice: Running, names: &Names) {
+    fn slice(&self, slice: Running, shared: &Shared) {
         let Running { task, location, since } = slice;
         let duration = since.elapsed();
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         if nanos > self.longest.get() {
             self.longest.set(nanos);
-            let name = names.get(task.key());
+            let name = shared.name(task.key());
             *self.slice.lock() = Some(LongSlice { task, name, location, duration });
         }
     }

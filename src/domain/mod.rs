@@ -3,8 +3,10 @@
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
 //! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `names` how these
 //! are called, `deadlock` how a run notices that it is stuck, `fork` that its process has forked,
-//! `metrics` what it counts and times, and `access` how code inside a task reaches the domain it runs on.
+//! `metrics` what it counts and times, `abort` what is done where it cannot go on, and `access` how code inside a
+//! task reaches the domain it runs on.
 
+mod abort;
 pub(crate) mod access;
 mod deadlock;
 mod fork;
@@ -22,6 +24,15 @@ mod tree;
 
 use std::fmt;
 
+pub(crate) use self::{
+    abort::AbortOnUnwind,
+    fork::UnderWay,
+    inquiry::Inquiry,
+    local::{Entered, Local, Setting},
+    metrics::Running,
+    names::Label,
+    shared::{Ask, Fatal, Group, Message, Shared},
+};
 pub use self::{
     deadlock::Deadlocks,
     histogram::Histogram,
@@ -30,14 +41,6 @@ pub use self::{
     metrics::{LongSlice, Metrics},
     names::name_task,
     tree::{TaskInfo, TaskState, Tree},
-};
-pub(crate) use self::{
-    fork::UnderWay,
-    inquiry::Inquiry,
-    local::{Entered, Local, Setting},
-    metrics::Running,
-    names::Label,
-    shared::{Ask, Fatal, Group, Message, Shared},
 };
 use crate::slots::Key;
 

@@ -1,9 +1,9 @@
 //! The names of tasks, in a table beside these: few have one, and the others are to cost nothing but a bit.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::DerefMut};
 
 use crate::{
-    domain::{Local, TaskId},
+    domain::{Local, Shared, TaskId},
     error::TaskError,
     slots::Key,
     sync::{Arc, Mutex},
@@ -27,8 +27,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`TaskError::OutsideRuntime`] where no task runs: on a thread without a runtime, in a hook, or in an event's
-/// own code.
+/// [`TaskError::OutsideRuntime`] where no task runs: on a thread without a runtime, in a hook, or in code of the
+/// events that runs between slices. In a forked child nothing comes of it.
 ///
 /// ```
 /// use vigie::{TaskError, name_task, spawn, yield_now};
@@ -51,24 +51,24 @@ pub fn name_task(name: impl Into<Arc<str>>) -> Result<(), TaskError> {
     let name = name.into();
     let current = Local::with(|local| Some((local.shared.clone(), local.current()?))).flatten();
     let (shared, task) = current.ok_or(TaskError::OutsideRuntime)?;
-    shared.names.set(task.node(), name.clone());
+    shared.set_name(task.node(), name.clone());
     // Its subscriber is anybody's code, and may name the task in turn.
     task.node().span.name(&name);
     Ok(())
 }
 
 /// Those of a domain's tasks. Its own thread writes them; the stall watch's reads one now and then.
-#[derive(Debug)]
-pub(crate) struct Names(Mutex<BTreeMap<Key, Arc<str>>>);
+pub(super) type Names = Mutex<BTreeMap<Key, Arc<str>>>;
 
-impl Names {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(BTreeMap::new()))
+impl Shared {
+    /// None in a forked child: the parent's stall watch may have held the lock as it was made.
+    fn names(&self) -> Option<impl DerefMut<Target = BTreeMap<Key, Arc<str>>>> {
+        (!self.has_forked()).then(|| self.names.lock())
     }
 
-    fn set(&self, task: &Node, name: Arc<str>) {
+    fn set_name(&self, task: &Node, name: Arc<str>) {
         task.named.set(!name.is_empty());
-        let mut names = self.0.lock();
+        let Some(mut names) = self.names() else { return };
         if name.is_empty() {
             names.remove(&task.key)
         } else {
@@ -76,14 +76,16 @@ impl Names {
         };
     }
 
-    pub(super) fn get(&self, task: Key) -> Option<Arc<str>> {
-        self.0.lock().get(&task).cloned()
+    pub(super) fn name(&self, task: Key) -> Option<Arc<str>> {
+        self.names()?.get(&task).cloned()
     }
 
     /// The task has finished.
-    pub(super) fn forget(&self, task: &Node) {
-        if task.named.get() {
-            self.0.lock().remove(&task.key);
+    pub(super) fn forget_name(&self, task: &Node) {
+        if task.named.get()
+            && let Some(mut names) = self.names()
+        {
+            names.remove(&task.key);
         }
     }
 }
@@ -108,7 +110,7 @@ mod tests {
 
     /// How many names this domain keeps.
     fn kept() -> usize {
-        Local::with(|local| local.shared.names.0.lock().len()).unwrap()
+        Local::with(|local| local.shared.names.lock().len()).unwrap()
     }
 
     #[test]

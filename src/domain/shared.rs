@@ -1,6 +1,6 @@
 //! What other threads see of a domain: its parker, its inbox, and its signals.
 
-use std::{any::Any, fmt, io};
+use std::{any::Any, collections::BTreeMap, fmt, io};
 
 use crate::{
     domain::{
@@ -90,7 +90,7 @@ impl Shared {
             senders: Outsiders::new(),
             counters: Counters::default(),
             events: EventCounters::default(),
-            names: Names::new(),
+            names: Names::new(BTreeMap::new()),
             observed: Observed::new(setting),
         }
     }

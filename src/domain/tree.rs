@@ -352,7 +352,7 @@ impl Local {
             id: TaskId::new(self.shared.domain(), node.key),
             parent: node.parent().map(|parent| parent.node().key),
             call,
-            name: node.named.get().then(|| self.shared.names.get(node.key)).flatten(),
+            name: node.named.get().then(|| self.shared.name(node.key)).flatten(),
             location: node.location,
             state,
             is_cancelled: node.is_cancelled(),

@@ -112,7 +112,7 @@ pub trait Events: Any {
     ///
     /// The closure is called only when the domain may be blocked, and never twice for the same
     /// `select`. It must not block, and must do no harm after the events were finalised. Nor may it panic: the
-    /// domain would not be woken, and where another one has called it, the process is aborted.
+    /// domain would sleep on, so the process is aborted.
     ///
     /// ```
     /// use std::{io, sync::mpsc::{self, Receiver, Sender}, thread};

@@ -8,12 +8,14 @@ use std::{
     io,
     panic::{Location, resume_unwind},
     path::{Path, PathBuf},
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use super::{FileType, Metadata};
-use crate::blocking::{Job, Unblocked};
+use crate::{
+    blocking::{Job, Unblocked},
+    sync::{Arc, Mutex},
+};
 
 /// How many entries are read at a time.
 const BATCH: usize = 64;
@@ -39,8 +41,8 @@ const BATCH: usize = 64;
 pub fn read_dir(path: impl AsRef<Path>) -> Unblocked<ReadDir> {
     let (path, location) = (path.as_ref().to_owned(), Location::caller());
     Unblocked::new(location, move || {
-        let listing = Listing::Idle(fs::read_dir(path)?);
-        Ok(ReadDir { listing, ready: VecDeque::new(), location })
+        let dir = Arc::new(Mutex::new(fs::read_dir(path)?));
+        Ok(ReadDir { dir, reading: None, ready: VecDeque::new(), is_over: false, location })
     })
 }
 
@@ -67,22 +69,19 @@ pub fn read_dir(path: impl AsRef<Path>) -> Unblocked<ReadDir> {
 /// }).unwrap().unwrap();
 /// ```
 pub struct ReadDir {
-    listing: Listing,
+    /// Used by one closure at a time; kept, for one that finds no thread.
+    dir: Arc<Mutex<fs::ReadDir>>,
+    reading: Option<Job<Batch>>,
     /// What was read already.
     ready: VecDeque<io::Result<DirEntry>>,
+    /// Is there nothing more to read?
+    is_over: bool,
     location: &'static Location<'static>,
-}
-
-enum Listing {
-    Idle(fs::ReadDir),
-    Busy(Job<Batch>),
-    Over,
 }
 
 struct Batch {
     entries: VecDeque<io::Result<DirEntry>>,
-    /// None at the end.
-    rest: Option<fs::ReadDir>,
+    is_last: bool,
 }
 
 impl ReadDir {
@@ -90,7 +89,7 @@ impl ReadDir {
     ///
     /// # Errors
     ///
-    /// The system's, for this entry.
+    /// The system's, for this entry; or that the pool has no thread, and the next call tries again.
     pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
         poll_fn(|cx| self.poll_next_entry(cx)).await
     }
@@ -99,7 +98,7 @@ impl ReadDir {
     ///
     /// # Errors
     ///
-    /// The system's, for this entry.
+    /// The system's, for this entry; or that the pool has no thread, and the next call tries again.
     ///
     /// ```
     /// use std::future::poll_fn;
@@ -115,34 +114,32 @@ impl ReadDir {
             if let Some(entry) = self.ready.pop_front() {
                 return Poll::Ready(entry.map(Some));
             }
-            match std::mem::replace(&mut self.listing, Listing::Over) {
-                Listing::Idle(dir) => self.listing = Listing::Busy(Job::start(Box::new(|| Ok(batch(dir))))),
-                Listing::Busy(job) => {
-                    let polled = job.poll(cx);
-                    if polled.is_pending() {
-                        self.listing = Listing::Busy(job);
-                    }
-                    let read = ready!(polled).unwrap_or_else(|panic| resume_unwind(panic));
-                    let Batch { entries, rest } = read?;
-                    self.ready = entries;
-                    self.listing = rest.map_or(Listing::Over, Listing::Idle);
-                }
-                Listing::Over => return Poll::Ready(Ok(None)),
+            if self.is_over {
+                return Poll::Ready(Ok(None));
             }
+            let job = self.reading.get_or_insert_with(|| {
+                let dir = self.dir.clone();
+                Job::start(Box::new(move || Ok(batch(&mut dir.lock()))))
+            });
+            let read = ready!(job.poll(cx));
+            self.reading = None;
+            let Batch { entries, is_last } = read.unwrap_or_else(|panic| resume_unwind(panic))?;
+            self.ready = entries;
+            self.is_over = is_last;
         }
     }
 }
 
-fn batch(mut dir: fs::ReadDir) -> Batch {
+fn batch(dir: &mut fs::ReadDir) -> Batch {
     let entries: VecDeque<_> =
-        dir.by_ref().take(BATCH).map(|entry| entry.map(|entry| DirEntry(Arc::new(entry)))).collect();
-    let rest = (entries.len() == BATCH).then_some(dir);
-    Batch { entries, rest }
+        dir.take(BATCH).map(|entry| entry.map(|entry| DirEntry(Arc::new(entry)))).collect();
+    let is_last = entries.len() < BATCH;
+    Batch { entries, is_last }
 }
 
 impl Drop for ReadDir {
     fn drop(&mut self) {
-        if let Listing::Busy(job) = std::mem::replace(&mut self.listing, Listing::Over) {
+        if let Some(job) = self.reading.take() {
             job.cancel(self.location);
         }
     }

@@ -74,9 +74,9 @@ impl File {
     /// use vigie::fs::File;
     ///
     /// vigie::run(async {
-    ///     let mut start = [0; 9];
-    ///     File::open("Cargo.toml").await?.read_exact(&mut start).await?;
-    ///     assert_eq!(&start, b"[package]");
+    ///     let mut text = String::new();
+    ///     File::open("Cargo.toml").await?.read_to_string(&mut text).await?;
+    ///     assert!(text.contains("[package]"));
     ///     let missing = File::open("no such file").await.unwrap_err();
     ///     assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
     ///     std::io::Result::Ok(())

@@ -86,7 +86,7 @@ pub fn read(path: impl AsRef<Path>) -> Unblocked<Vec<u8>> {
 /// use vigie::fs;
 ///
 /// vigie::run(async move {
-///     assert!(fs::read_to_string("Cargo.toml").await?.starts_with("[package]"));
+///     assert!(fs::read_to_string("Cargo.toml").await?.contains("[package]"));
 ///     fs::write(&path, [0xff]).await?;
 ///     let error = fs::read_to_string(&path).await.unwrap_err();
 ///     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);

@@ -69,8 +69,10 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// vigie::run(async {
     ///     let file = File::open("Cargo.toml").unwrap();
+    ///     # #[cfg(any(target_os = "linux", target_os = "android"))] {
     ///     let error = AsyncFd::new(file).unwrap_err();
     ///     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+    ///     # }
     /// }).unwrap();
     /// ```
     pub fn new(io: T) -> io::Result<Self> {
@@ -89,10 +91,11 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// vigie::run(async {
     ///     let file = File::open("Cargo.toml").unwrap();
-    ///     // What no poller watches is read where it may block.
-    ///     let Err((file, _error)) = AsyncFd::try_new(file) else { unreachable!() };
-    ///     let text = vigie::unblock(move || std::io::read_to_string(file)).await.unwrap().unwrap();
-    ///     assert!(text.contains("vigie"));
+    ///     // Where no poller watches it, it is read where it may block.
+    ///     if let Err((file, _error)) = AsyncFd::try_new(file) {
+    ///         let text = vigie::unblock(move || std::io::read_to_string(file)).await.unwrap().unwrap();
+    ///         assert!(text.contains("vigie"));
+    ///     }
     /// }).unwrap();
     /// ```
     pub fn try_new(io: T) -> Result<Self, (T, io::Error)> {
@@ -180,23 +183,20 @@ impl<T: AsFd> AsyncFd<T> {
     /// Those of [`ready`](Self::ready).
     ///
     /// ```
-    /// use std::os::unix::net::UnixDatagram;
+    /// use std::{io::{Read, Write}, os::unix::net::UnixStream};
     /// use vigie::io::AsyncFd;
     ///
     /// vigie::run(async {
-    ///     let (ours, theirs) = UnixDatagram::pair()?;
+    ///     let (ours, mut theirs) = UnixStream::pair()?;
     ///     ours.set_nonblocking(true)?;
     ///     let ours = AsyncFd::new(ours)?;
     ///     let mut sent = 0;
     ///     // Until there is no more room, for nobody reads.
     ///     let mut guard = ours.writable().await?;
-    ///     while let Some(result) = guard.try_io(|socket| socket.send(b"ahoy")) {
-    ///         result?;
-    ///         sent += 1;
+    ///     while let Some(written) = guard.try_io(|mut stream| stream.write(&[1; 4096])) {
+    ///         sent += written?;
     ///     }
-    ///     for _ in 0..sent {
-    ///         theirs.recv(&mut [0; 8])?;
-    ///     }
+    ///     theirs.read_exact(&mut vec![0; sent])?;
     ///     assert!(ours.writable().await?.ready().is_writable());
     ///     std::io::Result::Ok(())
     /// }).unwrap().unwrap();
@@ -387,8 +387,9 @@ impl<T: AsFd> AsyncFd<T> {
     /// this is to be waited for by [`ready`](Self::ready), as nobody is woken by this. For what has
     /// something better to do than to wait, and for the traits of others that try and wait apart.
     ///
-    /// As [`ReadyGuard::try_io`], which says what is cleared, it tries an interrupted operation again. Nothing
-    /// is charged to the task's slice.
+    /// Name the direction that `operate` uses, and no other: where it would have blocked, all that `interest` says
+    /// is taken to be over, and nobody tells again of a direction that was ready and was not tried. An interrupted
+    /// operation is tried again. Nothing is charged to the task's slice.
     ///
     /// # Errors
     ///

@@ -84,9 +84,9 @@ fn is_lost_connection(error: &io::Error) -> bool {
 /// # vigie::run(async {
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// let addr = listener.local_addr()?;
-/// let clients = [TcpStream::connect(addr).await?, TcpStream::connect(addr).await?];
 /// let mut incoming = listener.incoming();
-/// for client in clients {
+/// for _ in 0..2 {
+///     let client = TcpStream::connect(addr).await?;
 ///     assert_eq!(incoming.next().await?.peer_addr()?, client.local_addr()?);
 /// }
 /// # Ok(())

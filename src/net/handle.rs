@@ -20,6 +20,7 @@ macro_rules! handle {
             /// let plain = socket.into_std();
             /// plain.set_nonblocking(false)?;
             #[doc = concat!("let socket = ", stringify!($socket), "::from_std(plain)?;")]
+            /// # #[cfg(unix)]
             /// assert!(socket2::SockRef::from(&socket).nonblocking()?);
             /// # Ok(())
             /// # })?
@@ -39,6 +40,7 @@ macro_rules! handle {
             /// # vigie::run(async {
             #[doc = $made]
             /// let plain = socket.into_std();
+            /// # #[cfg(unix)]
             /// assert!(socket2::SockRef::from(&plain).nonblocking()?);
             /// # Ok(())
             /// # })?

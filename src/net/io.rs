@@ -51,7 +51,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             ///
-            /// The system's, as [`NotConnected`](::std::io::ErrorKind::NotConnected) if the connection has
+            /// The system's; with TCP, [`NotConnected`](::std::io::ErrorKind::NotConnected) if the connection has
             /// gone.
             ///
             /// ```
@@ -76,7 +76,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             ///
-            /// The system's, as [`NotConnected`](::std::io::ErrorKind::NotConnected) if the connection has
+            /// The system's; with TCP, [`NotConnected`](::std::io::ErrorKind::NotConnected) if the connection has
             /// gone.
             ///
             /// ```

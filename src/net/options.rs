@@ -140,7 +140,7 @@ macro_rules! connection {
         /// assert!(socket.nodelay()?);
         /// socket.set_linger(Some(Duration::ZERO))?;
         /// assert_eq!(socket.linger()?, Some(Duration::ZERO));
-        /// // A peer that has vanished is noticed after two minutes, or after one by three probes.
+        /// // A silent peer is asked after two minutes; or after half a minute, and given up after three probes.
         /// socket.set_keepalive(Some(Duration::from_secs(120)))?;
         /// # #[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
         /// socket.set_keepalive_probes(Duration::from_secs(30), Duration::from_secs(10), 3)?;

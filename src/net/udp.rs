@@ -186,7 +186,7 @@ impl UdpSocket {
     /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
     /// one.send_to(b"ahoy", other.local_addr()?).await?;
     /// let mut buf = [0; 8];
-    /// assert_eq!(other.peek(&mut buf[..1]).await?, 1);
+    /// assert_eq!(other.peek(&mut buf).await?, 4);
     /// assert_eq!(other.recv(&mut buf).await?, 4);
     /// # Ok(())
     /// # })?

@@ -467,6 +467,34 @@ fn where_no_thread_can_be_had_closures_fail() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_listing_that_finds_no_thread_goes_on_later() {
+    use crate::support::proc::threads;
+
+    const NAME: &str = "blocking::a_listing_that_finds_no_thread_goes_on_later";
+    short_of_stacks(NAME, async |short| {
+        let mut entries = soon(vigie::fs::read_dir("src")).await.unwrap();
+        // The thread that has begun it leaves when it has had nothing to do for long.
+        let pool = || threads().iter().any(|name| name == "vigie-pool");
+        assert!(eventually(|| !pool()));
+        // It leaves its stack to the next thread: this one.
+        let (end, ended) = mpsc::channel::<()>();
+        let other = thread::spawn(move || ended.recv());
+        short(true);
+        let error = soon(entries.next_entry()).await.unwrap_err();
+        short(false);
+        drop(end);
+        assert!(other.join().unwrap().is_err());
+        assert!(error.to_string().starts_with("no thread for the pool: "), "{error}");
+        let mut names = Vec::new();
+        while let Some(entry) = soon(entries.next_entry()).await.unwrap() {
+            names.push(entry.file_name());
+        }
+        assert!(names.iter().any(|name| name == "lib.rs"), "{names:?}");
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn where_no_further_thread_can_be_had_closures_wait_for_those_that_there_are() {
     const NAME: &str = "blocking::where_no_further_thread_can_be_had_closures_wait_for_those_that_there_are";
     short_of_stacks(NAME, async |short| {

@@ -382,15 +382,16 @@ fn events_that_block_and_fail_end_the_run() {
     assert_eq!(error.to_string(), "interrupted");
 }
 
-/// Nothing that this domain's tasks wait for could come any more, nor could those be told who wait for them.
+/// The domain that was to be woken would sleep on. Wherever it happens: between slices, and within one, whose task
+/// would take the panic for its own.
 #[cfg(all(unix, not(miri)))]
 #[test]
-fn a_panic_that_nobody_catches_on_another_domain_aborts_instead_of_hanging() {
-    use std::{os::unix::process::ExitStatusExt, thread};
+fn an_interrupt_that_panics_aborts_instead_of_hanging() {
+    use std::{env, os::unix::process::ExitStatusExt, thread};
 
     use crate::support::{child, is_child};
 
-    const NAME: &str = "faults::a_panic_that_nobody_catches_on_another_domain_aborts_instead_of_hanging";
+    const NAME: &str = "faults::an_interrupt_that_panics_aborts_instead_of_hanging";
 
     /// Whoever interrupts its sleep from domain 1 panics.
     struct Fragile {
@@ -419,6 +420,7 @@ fn a_panic_that_nobody_catches_on_another_domain_aborts_instead_of_hanging() {
     }
 
     if is_child(NAME) {
+        let within_a_slice = env::var_os("WITHIN_A_SLICE").is_some();
         let (sleeps, sleeps_there) = (Shared::<bool>::default(), Shared::<bool>::default());
         let first = sleeps.clone();
         let builder = Builder::new().extra_domains(1).events(move |seat| {
@@ -426,14 +428,29 @@ fn a_panic_that_nobody_catches_on_another_domain_aborts_instead_of_hanging() {
             let sleeps = if seat.domain().index() == 0 { &first } else { &sleeps_there };
             Ok(Fragile { sleeps: sleeps.clone(), end, ends })
         });
-        let there = async move || until(|| *sleeps.lock()).await;
-        builder.run(async { call(there).await.unwrap() }).unwrap();
-        return;
+        let gate = Gate::default();
+        let opened = gate.clone();
+        let there = async move || {
+            until(|| *sleeps.lock()).await;
+            if within_a_slice {
+                gate.open();
+            }
+        };
+        let ran = builder.run(async move {
+            let called = call(there);
+            if within_a_slice {
+                opened.opened().await;
+            }
+            called.await.unwrap();
+        });
+        return ran.unwrap();
     }
-    let output = child(NAME).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{said}");
-    assert!(said.contains("vigie: domain 1: the runtime has panicked"), "{said}");
+    for variables in [&[][..], &[("WITHIN_A_SLICE", "")]] {
+        let output = child(NAME).envs(variables.iter().copied()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{said}");
+        assert!(said.contains("vigie: domain 0: the events' interrupt has panicked"), "{said}");
+    }
 }
 
 #[test]

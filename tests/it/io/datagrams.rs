@@ -26,42 +26,6 @@ fn contents(len: usize, count: usize) -> Vec<u8> {
     (0..len * count - len / 2).map(|at| (at / len * 7 + at) as u8).collect()
 }
 
-/// Sends `contents` by one call, as datagrams of `segment` bytes each.
-#[cfg(target_os = "linux")]
-fn send_segments(socket: &UdpSocket, contents: &[u8], segment: u16) -> io::Result<usize> {
-    use std::os::fd::AsRawFd;
-
-    const LEN: u32 = size_of::<u16>() as u32;
-    // SAFETY: it computes.
-    const SPACE: usize = unsafe { libc::CMSG_SPACE(LEN) } as usize;
-    #[repr(align(8))]
-    struct Control([u8; SPACE]);
-
-    let mut control = Control([0; SPACE]);
-    let mut data = libc::iovec { iov_base: contents.as_ptr().cast_mut().cast(), iov_len: contents.len() };
-    // SAFETY: all zeroes are a message: of nothing, to the address that the socket is connected to.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.0.as_mut_ptr().cast();
-    message.msg_controllen = SPACE;
-    // SAFETY: it is a message.
-    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-    // SAFETY: the control buffer has room for a header, is aligned for one, and used by nobody else.
-    let header = unsafe { &mut *header };
-    header.cmsg_level = libc::SOL_UDP;
-    header.cmsg_type = libc::UDP_SEGMENT;
-    // SAFETY: it computes.
-    header.cmsg_len = unsafe { libc::CMSG_LEN(LEN) } as usize;
-    // SAFETY: the header is that of the buffer.
-    let value = unsafe { libc::CMSG_DATA(header) }.cast::<u16>();
-    // SAFETY: behind the header there is room for `LEN` bytes.
-    unsafe { value.write_unaligned(segment) };
-    // SAFETY: the message, its data and its control buffer live until the call is done, which writes to none.
-    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, 0) };
-    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn one_call_sends_many_which_come_in_order() {
@@ -70,10 +34,15 @@ fn one_call_sends_many_which_come_in_order() {
     const COUNT: usize = 20;
     each(|builder| {
         let ran = builder.run(async {
-            let ((one, _), (other, addr)) = (bound(), bound());
-            one.connect(addr).unwrap();
+            let ((one, _), (other, destination)) = (bound(), bound());
+            // The one that receives puts nothing together again.
+            let sends = UdpSocketState::new((&one).into()).unwrap();
             let (one, other) = (AsyncFd::new(one).unwrap(), AsyncFd::new(other).unwrap());
             let sent = contents(LEN, COUNT);
+            if sends.max_gso_segments() < COUNT {
+                println!("skipped: this system sends no {COUNT} datagrams by one call");
+                return;
+            }
             for round in 0..10 {
                 let receive = async {
                     let mut received = Vec::new();
@@ -92,10 +61,12 @@ fn one_call_sends_many_which_come_in_order() {
                 let send = async {
                     // In every other round they are there before anybody looks.
                     turns(round % 2 * 3).await;
-                    one.write_with(|socket| send_segments(socket, &sent, LEN as u16)).await.unwrap()
+                    let (ecn, src_ip) = (None, None);
+                    let contents = &sent[..];
+                    let transmit = Transmit { destination, ecn, contents, segment_size: Some(LEN), src_ip };
+                    one.write_with(|socket| sends.try_send(socket.into(), &transmit)).await.unwrap();
                 };
-                let (count, received) = soon(zip(send, receive)).await;
-                assert_eq!(count, sent.len());
+                let ((), received) = soon(zip(send, receive)).await;
                 assert!(received.iter().map(|datagram| &datagram[..]).eq(sent.chunks(LEN)));
             }
             // None is left over, and who waits is not told otherwise.
