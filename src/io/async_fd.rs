@@ -47,7 +47,7 @@ use crate::system::Source;
 /// # }
 /// ```
 ///
-/// For `sendmsg` and `recvmsg`, see [the module](super::io#datagrams-by-sendmsg-and-recvmsg).
+/// For `sendmsg` and `recvmsg`, see [the module](crate::io#datagrams-by-sendmsg-and-recvmsg).
 pub struct AsyncFd<T: AsFd> {
     pub(super) source: Source<T>,
 }
