@@ -184,14 +184,16 @@ fn the_observer_that_stands_down_is_counted() {
                 streams.push(stream);
                 peers.push(peer);
             }
-            let writer = thread::spawn(move || {
-                // Until the readers have gone.
-                while peers.iter_mut().all(|peer| peer.write_all(b"x").is_ok()) {}
-            });
             let readers: Vec<_> = streams
                 .into_iter()
                 .map(|mut stream| spawn(async move { while stream.read(&mut [0; 64]).await.unwrap() > 0 {} }))
                 .collect();
+            // The observer begins stood down: it is recalled when the domain first has nothing to do.
+            until(|| here().recalls > 0).await;
+            let writer = thread::spawn(move || {
+                // Until the readers have gone.
+                while peers.iter_mut().all(|peer| peer.write_all(b"x").is_ok()) {}
+            });
             let patience = Instant::now() + Duration::from_secs(60);
             while here().stand_downs == 0 {
                 assert!(Instant::now() < patience, "{:?}", here());
