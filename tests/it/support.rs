@@ -248,10 +248,11 @@ pub(crate) mod proc {
         fs::read_dir("/proc/self/fd").unwrap().count()
     }
 
-    /// The memory that it really has, in KiB.
+    /// The memory that it really has of its own, in KiB: nothing of files, whose pages come as the system
+    /// pleases.
     pub(crate) fn memory() -> usize {
         let status = fs::read_to_string("/proc/self/status").unwrap();
-        number_after(&status, "VmRSS:")
+        number_after(&status, "RssAnon:")
     }
 
     /// The memory that it has been promised, in KiB.

@@ -423,7 +423,8 @@ fn timers_that_are_cancelled_leave_no_memory_behind() {
                     let before = proc::memory();
                     round(MANY).await;
                     let grown = proc::memory().saturating_sub(before);
-                    assert!(grown < 1024, "{grown} KiB more than {before}");
+                    // Far less than as many forgotten timers take.
+                    assert!(grown < 2048, "{grown} KiB more than {before}");
                 })
                 .unwrap();
         });
