@@ -91,11 +91,14 @@ impl From<TaskError> for io::Error {
 ///     assert_eq!(panic.to_string(), "mast 2 broke");
 /// }).unwrap();
 /// ```
-pub struct Panic(Mutex<Box<dyn Any + Send>>);
+pub struct Panic(
+    // Boxed once more: every result has room for one, and hardly any is one.
+    Box<Mutex<Box<dyn Any + Send>>>,
+);
 
 impl Panic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
-        Self(Mutex::new(payload))
+        Self(Box::new(Mutex::new(payload)))
     }
 
     /// The payload, as `std::panic::resume_unwind` takes it.

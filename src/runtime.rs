@@ -282,7 +282,7 @@ impl Builder {
         }
         let run = Run::start(&self)?;
         let local = run.local.clone();
-        let root = TaskCell::insert(&local, Parent::Root, location, None, main);
+        let root = TaskCell::insert(&local, Parent::Elsewhere(None), location, None, main);
         local.set_root(root.clone());
         local.run();
         let ended = run.stop();

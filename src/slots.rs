@@ -8,7 +8,11 @@ use crate::sync::{AtomicU64, Ordering};
 const SERIALS: u64 = 1 << 16;
 
 /// Where a value lives, and which of the values that ever lived there it is.
+///
+/// Packed: each task, suspension and timer has several, and whatever stands beside one goes where else its
+/// padding would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(Rust, packed(4))]
 pub(crate) struct Key {
     /// Of this insertion alone, in the whole process: a key is never valid in two places either.
     pub(crate) serial: u64,

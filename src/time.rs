@@ -30,7 +30,7 @@ use std::{
 
 use crate::{
     events::{self, EventsError, Syscall},
-    system::{System, TimerKey},
+    system::System,
 };
 
 /// Waits for `duration`, from this call on.
@@ -101,7 +101,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub struct Sleep {
     deadline: Instant,
     /// The timer, once it was started.
-    timer: Option<(Syscall, TimerKey)>,
+    timer: Option<Syscall>,
     /// Has it given way, since its deadline had passed when it was first polled here?
     given: bool,
 }
@@ -134,9 +134,9 @@ impl Sleep {
         let mut syscall = events::syscall()?;
         let waits = syscall.poll_signalled(cx);
         debug_assert!(waits.is_pending(), "nobody knows this uid yet");
-        let key = (self.deadline, syscall.uid());
-        events::with(|system: &mut System| system.timers.start(key))?;
-        self.timer = Some((syscall, key));
+        let (deadline, uid) = (self.deadline, syscall.uid());
+        events::with(|system: &mut System| system.timers.start(deadline, uid))?;
+        self.timer = Some(syscall);
         Ok(())
     }
 }
@@ -146,7 +146,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.timer {
-            Some((syscall, _)) if syscall.is_here() => {
+            Some(syscall) if syscall.is_here() => {
                 if syscall.poll_signalled(cx).is_ready() {
                     return Poll::Ready(Ok(()));
                 }
@@ -171,9 +171,10 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some((_, key)) = &self.timer {
+        if let Some(syscall) = &self.timer {
+            let (deadline, uid) = (self.deadline, syscall.uid());
             // Where the events are out of reach, they are going, and the timer with them.
-            let _ = events::with(|system: &mut System| system.timers.cancel(key));
+            let _ = events::with(|system: &mut System| system.timers.cancel(deadline, uid));
         }
     }
 }

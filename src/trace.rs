@@ -25,11 +25,11 @@ mod on {
         /// The span of the parent; of the main task's, the one that the caller of the run is in.
         pub(crate) fn of(parent: &Parent) -> Self {
             match parent {
-                Parent::Root => Self(Span::current().id()),
+                Parent::Elsewhere(None) => Self(Span::current().id()),
                 Parent::Task(parent) => {
                     parent.upgrade().map(|task| task.node().span.id()).unwrap_or_default()
                 }
-                Parent::Caller { span, .. } => span.clone(),
+                Parent::Elsewhere(Some(caller)) => caller.span.clone(),
             }
         }
     }
@@ -123,7 +123,7 @@ mod off {
         #[inline(always)]
         pub(crate) fn of(parent: &Parent) -> Self {
             match parent {
-                Parent::Caller { span, .. } => span.clone(),
+                Parent::Elsewhere(Some(caller)) => caller.span.clone(),
                 _ => Self,
             }
         }

@@ -378,7 +378,7 @@ impl Local {
     pub(crate) fn ended(&self, task: &Rc<dyn Task>, ending: Ending) {
         let node = task.node();
         node.end(ending);
-        if let Parent::Root = node.parent
+        if let Parent::Elsewhere(None) = node.parent
             && let Some(listener) = self.main_ended.take()
         {
             // It listens until the run has ended.
@@ -440,7 +440,7 @@ impl Subtree for Local {
         let node = task.node();
         let is_awaited = node.finish();
         match &node.parent {
-            Parent::Root => {
+            Parent::Elsewhere(None) => {
                 self.over.set(true);
                 None
             }
@@ -452,10 +452,10 @@ impl Subtree for Local {
                 Some(parent)
             }
             // A forked child that ends its tasks: nobody reads there.
-            Parent::Caller { domain, .. } if self.is_hopeless() && domain.has_forked() => None,
-            Parent::Caller { domain, link, .. } => {
+            Parent::Elsewhere(Some(caller)) if self.is_hopeless() && caller.domain.has_forked() => None,
+            Parent::Elsewhere(Some(caller)) => {
                 // C5.
-                domain.inbox.post(Message::Finished(*link, node.ending()));
+                caller.domain.inbox.post(Message::Finished(caller.link, node.ending()));
                 None
             }
         }

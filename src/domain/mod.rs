@@ -181,6 +181,6 @@ impl TaskId {
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {}", self.key.serial)
+        write!(f, "task {}", { self.key.serial })
     }
 }

@@ -336,7 +336,7 @@ impl Local {
     fn record(&self, task: &dyn Task) -> Record {
         let node = task.node();
         let call = match &node.parent {
-            Parent::Caller { link, .. } => Some(*link),
+            Parent::Elsewhere(Some(caller)) => Some(caller.link),
             _ => None,
         };
         let state = if task.is_far() {

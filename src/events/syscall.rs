@@ -38,7 +38,7 @@ impl Uid {
 
 impl fmt::Debug for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Uid({}:{})", self.domain, self.key.serial)
+        write!(f, "Uid({}:{})", self.domain, { self.key.serial })
     }
 }
 

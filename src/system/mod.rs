@@ -42,7 +42,6 @@ pub(crate) use self::{
     poller::{AsFd, Readiness},
     source::Source,
     sources::Direction,
-    timer::TimerKey,
 };
 
 use self::{
@@ -221,15 +220,7 @@ impl System {
             Variant::Observer => Mode::Observer(Observer::new(poller, seat, home.news.clone(), false)),
             Variant::Always => Mode::Observer(Observer::new(poller, seat, home.news.clone(), true)),
         };
-        Ok(Self {
-            sources: Sources::new(),
-            timers: Timers::default(),
-            registrar,
-            news,
-            since: None,
-            home,
-            mode,
-        })
+        Ok(Self { sources: Sources::new(), timers: Timers::new(), registrar, news, since: None, home, mode })
     }
 
     /// Has the poller watch a source, for all it can be ready for, from now on.

@@ -1,31 +1,47 @@
 //! Timers of one domain, by deadline.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use crate::events::{Signals, Uid};
 
-/// A timer's place: its deadline, then the order in which timers were made.
-pub(crate) type TimerKey = (Instant, Uid);
-
 /// Starting, cancelling and firing are O(log n); a cancelled timer leaves nothing behind.
-#[derive(Debug, Default)]
-pub(crate) struct Timers(BTreeSet<TimerKey>);
+#[derive(Debug)]
+pub(crate) struct Timers {
+    /// By deadline, then in the order in which they were made. A deadline is in nanoseconds since `origin`,
+    /// which is half of what an instant takes, and 584 years at most.
+    keys: BTreeSet<(u64, Uid)>,
+    origin: Instant,
+}
 
 impl Timers {
-    pub(crate) fn start(&mut self, key: TimerKey) {
-        self.0.insert(key);
+    pub(super) fn new() -> Self {
+        Self { keys: BTreeSet::new(), origin: Instant::now() }
     }
 
-    pub(crate) fn cancel(&mut self, key: &TimerKey) {
-        self.0.remove(key);
+    /// The same for the same deadline, and no later for an earlier one.
+    fn nanoseconds(&self, deadline: Instant) -> u64 {
+        deadline.saturating_duration_since(self.origin).as_nanos().try_into().unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn start(&mut self, deadline: Instant, uid: Uid) {
+        self.keys.insert((self.nanoseconds(deadline), uid));
+    }
+
+    pub(crate) fn cancel(&mut self, deadline: Instant, uid: Uid) {
+        self.keys.remove(&(self.nanoseconds(deadline), uid));
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 
+    /// None if there is no timer, or none that this clock comes to.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.first().map(|(deadline, _)| *deadline)
+        let (first, _) = self.keys.first()?;
+        self.origin.checked_add(Duration::from_nanos(*first))
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -40,10 +56,10 @@ impl Timers {
     }
 
     fn fire_due(&mut self, signals: &mut Signals) -> bool {
-        let now = Instant::now();
+        let now = self.nanoseconds(Instant::now());
         let mut any = false;
-        while self.0.first().is_some_and(|(deadline, _)| *deadline <= now) {
-            if let Some((_, uid)) = self.0.pop_first() {
+        while self.keys.first().is_some_and(|(deadline, _)| *deadline <= now) {
+            if let Some((_, uid)) = self.keys.pop_first() {
                 signals.push(uid);
                 any = true;
             }

@@ -14,7 +14,7 @@ use crate::{
     error::TaskError,
     protocol,
     slots::Key,
-    task::{Ending, Node, Parent, Promise, Task, TaskCell, cell::discard},
+    task::{Caller, Ending, Node, Parent, Promise, Task, TaskCell, cell::discard},
     trace::SpanId,
 };
 
@@ -100,7 +100,8 @@ where
         let (caller, link_key, far_end) = (local.shared.clone(), link.node.key, call.clone());
         // C1.
         target.inbox.post(Message::Start(Box::new(move || {
-            far_end.start(Parent::Caller { domain: caller, link: link_key, span }, location, closure);
+            let caller = Caller { domain: caller, link: link_key, span };
+            far_end.start(Parent::Elsewhere(Some(Box::new(caller))), location, closure);
         })));
         Ok(Promise::remote(link, call))
     });

@@ -35,5 +35,5 @@ pub(crate) use self::shield::finalise_current;
 pub(crate) use self::{
     call::Called,
     cell::{Joined, TaskCell, catch, discard, shielded},
-    node::{Ending, Node, Parent, Task, Waiter},
+    node::{Caller, Ending, Node, Parent, Task, Waiter},
 };

@@ -1,7 +1,7 @@
 //! A task's place in the tree.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::BTreeSet,
     fmt,
     panic::Location,
@@ -60,13 +60,18 @@ pub(crate) enum Ending {
 
 /// Who loses a child when a task has finished.
 pub(crate) enum Parent {
-    /// Nobody: this is the main task.
-    Root,
     /// It lives until this task has finished, since it waits for that. No longer: a promise that is
     /// kept does not keep all ancestors, nor have them dropped one inside the other.
     Task(Weak<dyn Task>),
-    /// A task of another domain, through its end of the call.
-    Caller { domain: Arc<Shared>, link: Key, span: SpanId },
+    /// A task of another domain, or nobody: this is the main task. Apart, since few tasks are either.
+    Elsewhere(Option<Box<Caller>>),
+}
+
+/// The caller's end of a call.
+pub(crate) struct Caller {
+    pub(crate) domain: Arc<Shared>,
+    pub(crate) link: Key,
+    pub(crate) span: SpanId,
 }
 
 impl Parent {
@@ -106,9 +111,16 @@ impl Waiter {
     }
 }
 
-/// Few tasks have any, and for them it lies apart.
+/// What few tasks have.
 #[derive(Default)]
-struct Keys(BTreeSet<Key>);
+struct Extra {
+    /// Those of its children that nobody holds.
+    unheld_children: RefCell<BTreeSet<Key>>,
+    /// How many sections of its future are not to be cancelled just now.
+    shields: Cell<u32>,
+    /// What its child that finalises it still has to run, if there is one.
+    finalisers: RefCell<Weak<Finalisers>>,
+}
 
 pub(crate) struct Node {
     pub(crate) key: Key,
@@ -126,21 +138,16 @@ pub(crate) struct Node {
     finished: Cell<bool>,
     /// Does nobody hold its promise, by which its result could be asked for?
     unheld: Cell<bool>,
-    /// Those of its children that nobody holds.
-    unheld_children: Cell<Option<Box<Keys>>>,
     /// Its own future, and its children that have not finished.
     pub(crate) pending: Pending,
     /// Those of its children that were not cancelled.
     pub(crate) uncancelled: Cell<u32>,
-    waiter: RefCell<Option<Waiter>>,
-    /// How many sections of its future are not to be cancelled just now.
-    shields: Cell<u32>,
-    /// Does a cancellation wait for the end of those?
+    waiter: Cell<Option<Waiter>>,
+    /// Does a cancellation wait for the end of its shields?
     deferred: Cell<bool>,
     /// Is none to wait for them any more?
     exposed: Cell<bool>,
-    /// What its child that finalises it still has to run, if there is one.
-    pub(crate) finalisers: RefCell<Weak<Finalisers>>,
+    extra: OnceCell<Box<Extra>>,
 }
 
 impl Node {
@@ -156,15 +163,17 @@ impl Node {
             cancelled: Cell::new(false),
             finished: Cell::new(false),
             unheld: Cell::new(false),
-            unheld_children: Cell::default(),
             pending: Pending::new(),
             uncancelled: Cell::new(0),
-            waiter: RefCell::default(),
-            shields: Cell::new(0),
+            waiter: Cell::default(),
             deferred: Cell::new(false),
             exposed: Cell::new(false),
-            finalisers: RefCell::default(),
+            extra: OnceCell::new(),
         }
+    }
+
+    fn extra(&self) -> &Extra {
+        self.extra.get_or_init(Box::default)
     }
 
     /// The parent, if it is a task of this domain, and this one has not finished.
@@ -215,41 +224,51 @@ impl Node {
 
     /// Those of its children that nobody holds: when it fails, it need not look for them among all tasks.
     pub(crate) fn unheld_children(&self) -> Vec<Key> {
-        let children = self.unheld_children.take();
-        let keys = children.iter().flat_map(|children| &children.0).copied().collect();
-        self.unheld_children.set(children);
-        keys
+        let children = self.extra.get().map(|extra| extra.unheld_children.borrow());
+        children.iter().flat_map(|children| children.iter()).copied().collect()
     }
 
     /// Changes what its parent remembers of its children that nobody holds.
     fn tell_parent(&self, change: impl FnOnce(&mut BTreeSet<Key>) -> bool) {
         if let Some(parent) = self.parent() {
-            let mut children = parent.node().unheld_children.take().unwrap_or_default();
-            change(&mut children.0);
-            parent.node().unheld_children.set(Some(children));
+            change(&mut parent.node().extra().unheld_children.borrow_mut());
         }
     }
 
     /// Begins a section that is not to be cancelled.
     pub(crate) fn shield(&self) {
-        self.shields.update(|count| count + 1);
+        self.extra().shields.update(|count| count + 1);
     }
 
     /// Ends such a section; `true` if a cancellation has waited for it.
     pub(crate) fn unshield(&self) -> bool {
-        self.shields.update(|count| count - 1);
-        self.shields.get() == 0 && self.deferred.replace(false)
+        self.extra().shields.update(|count| count - 1);
+        !self.is_shielded() && self.deferred.replace(false)
+    }
+
+    fn is_shielded(&self) -> bool {
+        self.extra.get().is_some_and(|extra| extra.shields.get() > 0)
     }
 
     /// A cancellation is due: `true` if it has to wait.
     pub(crate) fn defer(&self) -> bool {
-        self.deferred.set(self.shields.get() > 0 && !self.exposed.get());
+        self.deferred.set(self.is_shielded() && !self.exposed.get());
         self.deferred.get()
     }
 
     /// No cancellation has to wait any more.
     pub(crate) fn expose(&self) {
         self.exposed.set(true);
+    }
+
+    /// What its child that finalises it still has to run, if there is one.
+    pub(crate) fn finalisers(&self) -> Option<Rc<Finalisers>> {
+        self.extra.get().and_then(|extra| extra.finalisers.borrow().upgrade())
+    }
+
+    /// From now on a child finalises it, which has these to run.
+    pub(crate) fn set_finalisers(&self, finalisers: &Rc<Finalisers>) {
+        *self.extra().finalisers.borrow_mut() = Rc::downgrade(finalisers);
     }
 
     /// Notes how its future ends. A later word, of a destructor that panics, replaces an earlier one.
@@ -292,26 +311,23 @@ impl Node {
 
     /// `parent` awaits the end, by `waker`.
     pub(crate) fn wait(&self, parent: &Rc<dyn Task>, waker: &Waker) {
-        if let Some(Waiter::Waker(before)) = &*self.waiter.borrow()
-            && before.will_wake(waker)
-        {
-            return;
-        }
-        self.set_waiter(Some(Waiter::new(parent, waker)));
+        let waiter = match self.waiter.take() {
+            Some(Waiter::Waker(before)) if before.will_wake(waker) => Waiter::Waker(before),
+            _ => Waiter::new(parent, waker),
+        };
+        self.waiter.set(Some(waiter));
     }
 
     /// Who is to be told when the task has finished, in place of whoever was before.
     pub(crate) fn set_waiter(&self, waiter: Option<Waiter>) {
-        let before = self.waiter.replace(waiter);
-        // Outside of the borrow: a waker is anybody's code.
-        drop(before);
+        self.waiter.set(waiter);
     }
 }
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")
-            .field("serial", &self.key.serial)
+            .field("serial", &{ self.key.serial })
             .field("location", &format_args!("{}", self.location))
             .field("pending", &self.pending.count())
             .field("ending", &self.ending.get())

@@ -173,11 +173,11 @@ pub(crate) type Finalisers = RefCell<VecDeque<Finaliser>>;
 fn finalise(local: &Rc<Local>, location: &'static Location<'static>, finaliser: Finaliser) {
     let Some(task) = local.current() else { return };
     let node = task.node();
-    if let Some(queue) = node.finalisers.borrow().upgrade() {
+    if let Some(queue) = node.finalisers() {
         return queue.borrow_mut().push_back(finaliser);
     }
     let queue = Rc::new(Finalisers::new(VecDeque::from([finaliser])));
-    *node.finalisers.borrow_mut() = Rc::downgrade(&queue);
+    node.set_finalisers(&queue);
     let parent = Parent::Task(Rc::downgrade(&task));
     let child = TaskCell::insert(local, parent, location, None, run_all(queue));
     child.node().shield();

@@ -5,18 +5,18 @@ use std::{collections::BTreeMap, io, time::Duration, time::Instant};
 use super::{Report, Subject, Suite};
 use crate::{
     events::{Events, Interrupt, Seat, Signals, Uid},
-    system::{Backend, System, TimerKey, Variant},
+    system::{Backend, System, Variant},
 };
 
 struct Subjects(Variant, Backend);
 
-/// The keys of the timers beside the timers: a `Sleep` keeps its own.
-struct Keyed {
+/// The deadlines beside the timers: a `Sleep` keeps its own.
+struct Timed {
     system: System,
-    keys: BTreeMap<Uid, TimerKey>,
+    deadlines: BTreeMap<Uid, Instant>,
 }
 
-impl Events for Keyed {
+impl Events for Timed {
     fn select(&mut self, block: bool, cancelled: &[Uid], signals: &mut Signals) -> io::Result<()> {
         self.system.select(block, cancelled, signals)
     }
@@ -39,23 +39,23 @@ impl Events for Keyed {
 }
 
 impl Subject for Subjects {
-    type Events = Keyed;
+    type Events = Timed;
 
-    fn make(&self, seat: Seat) -> io::Result<Keyed> {
+    fn make(&self, seat: Seat) -> io::Result<Timed> {
         let system = System::new(seat, self.0, self.1)?;
-        Ok(Keyed { system, keys: BTreeMap::new() })
+        Ok(Timed { system, deadlines: BTreeMap::new() })
     }
 
-    fn arrange(events: &mut Keyed, uid: Uid, after: Duration) -> io::Result<()> {
-        let key = (Instant::now() + after, uid);
-        events.keys.insert(uid, key);
-        events.system.timers.start(key);
+    fn arrange(events: &mut Timed, uid: Uid, after: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + after;
+        events.deadlines.insert(uid, deadline);
+        events.system.timers.start(deadline, uid);
         Ok(())
     }
 
-    fn withdraw(events: &mut Keyed, uid: Uid) {
-        if let Some(key) = events.keys.remove(&uid) {
-            events.system.timers.cancel(&key);
+    fn withdraw(events: &mut Timed, uid: Uid) {
+        if let Some(deadline) = events.deadlines.remove(&uid) {
+            events.system.timers.cancel(deadline, uid);
         }
     }
 }
