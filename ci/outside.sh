@@ -24,6 +24,9 @@ blocking = ["vigie/blocking"]
 [dependencies]
 vigie = { path = "$root", default-features = false }
 
+[profile.dev]
+debug = false
+
 [workspace]
 TOML
 cat >"$dir/src/main.rs" <<'RUST'

@@ -3,6 +3,8 @@
 # one; then the doctests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Many tests wait most of their time, for a process or a timer.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc 2>/dev/null || echo 1)))}
 # The suite runs the examples as programs.
 cargo build --all-features --examples
 cargo test --all-features --lib --tests
