@@ -167,7 +167,10 @@ fn its_thread_is_there_where_asked_for_and_ends_with_the_run() {
         use crate::support::{eventually, proc::threads};
         let watches = || threads().iter().any(|name| name == "vigie-stall");
         plain().run(async move { assert!(!watches()) }).unwrap();
-        plain().stall_watch(Duration::from_secs(3600)).run(async move { assert!(eventually(watches)) }).unwrap();
+        plain()
+            .stall_watch(Duration::from_secs(3600))
+            .run(async move { assert!(eventually(watches)) })
+            .unwrap();
         assert!(eventually(|| !watches()));
         let watched = || plain().stall_watch(Duration::from_secs(3600));
         watched().events(|_| Err::<(), _>(io::Error::other("no device"))).run(async {}).unwrap_err();
