@@ -25,6 +25,7 @@ use std::{
     fs::File,
     path::Path,
     process::{Command, ExitCode, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -85,6 +86,9 @@ fn main() -> Result<ExitCode> {
     }
     complete::compare(&copy, &table)?;
     let mutants: Vec<_> = mutants().into_iter().filter(|mutant| options.choose(mutant)).collect();
+    if mutants.is_empty() {
+        return Err("no mutant has such a name".into());
+    }
     let start = Instant::now();
     baseline(&copy, &mutants)?;
     println!("the models pass on the untouched copy, {:.1} s", start.elapsed().as_secs_f64());
@@ -108,15 +112,23 @@ fn baseline(copy: &CrateCopy, mutants: &[Mutant]) -> Result<()> {
     let mut models: Vec<_> = mutants.iter().flat_map(|mutant| &mutant.models).collect();
     models.sort_unstable();
     models.dedup_by_key(|(model, _)| *model);
-    for &(model, bound) in models {
-        match run_model(copy, &test, model, bound, "untouched")? {
-            Outcome::Survived => {}
-            Outcome::Caught(how, _) => {
-                return Err(format!("{model} fails on the untouched copy: {how}").into());
+    // Nothing of the copy changes meanwhile, so as many at once as there are processors.
+    let (next, count) = (AtomicUsize::new(0), thread::available_parallelism().map_or(1, usize::from));
+    let work = || -> std::result::Result<(), String> {
+        while let Some(&&(model, bound)) = models.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let outcome = run_model(copy, &test, model, bound, "untouched");
+            match outcome.unwrap_or_else(|error| Outcome::Error(error.to_string())) {
+                Outcome::Survived => {}
+                Outcome::Caught(how, _) => return Err(format!("{model} fails on the untouched copy: {how}")),
+                Outcome::Error(error) => return Err(format!("{model} on the untouched copy: {error}")),
             }
-            Outcome::Error(error) => return Err(format!("{model} on the untouched copy: {error}").into()),
         }
-    }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
+    })?;
     Ok(())
 }
 
