@@ -7,9 +7,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 start=$SECONDS
 # Where a processor is idle meanwhile, it compiles what the later steps need. If that fails, they say so.
-nice -n 19 ci/ahead.sh >/dev/null 2>&1 &
-ahead=$!
-trap 'kill "$ahead" 2>/dev/null || true' EXIT
+# A job of its own, so that what it starts ends with it.
+set -m
+nice -n 19 ci/ahead.sh </dev/null >/dev/null 2>&1 &
+set +m
+trap 'kill %1 2>/dev/null || true' EXIT
 for step in fmt lint test doc loom mutants outside targets serve flat bench; do
     printf '\n=== ci/%s.sh\n' "$step"
     began=$SECONDS

@@ -3,14 +3,17 @@
 # one; then the doctests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# Many tests wait most of their time, for a process or a timer.
-export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc 2>/dev/null || echo 1)))}
 # The suite runs the examples as programs.
 cargo build --all-features --examples
-cargo test --all-features --lib --tests
+# Many tests wait most of their time, for a process or a timer: two at once for each processor.
+if processors=$(nproc 2>/dev/null); then
+    RUST_TEST_THREADS=$((2 * processors)) cargo test --all-features --lib --tests
+else
+    cargo test --all-features --lib --tests
+fi
 if command -v taskset >/dev/null; then
     echo "--- again, on one processor"
-    taskset -c 0 cargo test --all-features --lib --tests
+    RUST_TEST_THREADS=2 taskset -c 0 cargo test --all-features --lib --tests
 else
     echo "skipped: the tests on one processor (no taskset here)"
 fi

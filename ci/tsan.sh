@@ -11,5 +11,7 @@ host=$(rustc +nightly -vV | sed -n 's/^host: //p')
 export CARGO_TARGET_DIR=target/tsan RUSTFLAGS="-Zsanitizer=thread"
 # The fence of `domain::deadlock` is the one thing that the sanitizer does not know; nothing but a count is read
 # on its word.
-cargo +nightly build -Zbuild-std --target "$host" --all-features --examples
-cargo +nightly test -Zbuild-std --target "$host" --all-features --test it -- "$@"
+# A report names the lines of dependencies, too.
+lines=(--config 'profile.dev.package."*".debug="line-tables-only"')
+cargo +nightly build "${lines[@]}" -Zbuild-std --target "$host" --all-features --examples
+cargo +nightly test "${lines[@]}" -Zbuild-std --target "$host" --all-features --test it -- "$@"

@@ -63,7 +63,8 @@ pub(crate) enum Parent {
     /// It lives until this task has finished, since it waits for that. No longer: a promise that is
     /// kept does not keep all ancestors, nor have them dropped one inside the other.
     Task(Weak<dyn Task>),
-    /// A task of another domain, or nobody: this is the main task. Apart, since few tasks are either.
+    /// A task of another domain, through its end of the call; none is the main task's. One variant, since a
+    /// third would cost each task a word.
     Elsewhere(Option<Box<Caller>>),
 }
 
@@ -311,16 +312,20 @@ impl Node {
 
     /// `parent` awaits the end, by `waker`.
     pub(crate) fn wait(&self, parent: &Rc<dyn Task>, waker: &Waker) {
-        let waiter = match self.waiter.take() {
-            Some(Waiter::Waker(before)) if before.will_wake(waker) => Waiter::Waker(before),
-            _ => Waiter::new(parent, waker),
-        };
-        self.waiter.set(Some(waiter));
+        let before = self.waiter.take();
+        let stays = matches!(&before, Some(Waiter::Waker(before)) if before.will_wake(waker));
+        // Back before anything else: a waker is anybody's code, and may panic.
+        self.waiter.set(before);
+        if !stays {
+            self.set_waiter(Some(Waiter::new(parent, waker)));
+        }
     }
 
     /// Who is to be told when the task has finished, in place of whoever was before.
     pub(crate) fn set_waiter(&self, waiter: Option<Waiter>) {
-        self.waiter.set(waiter);
+        let before = self.waiter.replace(waiter);
+        // After the exchange, for the same reason.
+        drop(before);
     }
 }
 

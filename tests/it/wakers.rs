@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     future::{Future, pending, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
     sync::{
@@ -397,6 +398,48 @@ fn a_promise_wakes_whoever_polled_it_last() {
             assert!(poll_once(&mut task).await.is_none());
             gate.open();
             task.await.unwrap();
+        })
+        .unwrap();
+}
+
+/// Its end is counted, and fails.
+struct Fragile(Shared<usize>);
+
+impl Wake for Fragile {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        *self.0.lock() += 1;
+        panic!("broken to pieces");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_replaced_keeps_nobody_from_being_woken() {
+    plain()
+        .run(async {
+            let (gate, ends) = (Gate::default(), Shared::<usize>::default());
+            let theirs = gate.clone();
+            let mut child = spawn(async move { theirs.opened().await });
+            let fragile = Waker::from(Arc::new(Fragile(ends.clone())));
+            assert!(Pin::new(&mut child).poll(&mut Context::from_waker(&fragile)).is_pending());
+            drop(fragile);
+            let mut replaced = false;
+            poll_fn(|cx| {
+                if replaced {
+                    return Pin::new(&mut child).poll(cx);
+                }
+                replaced = true;
+                let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut child).poll(cx)));
+                assert!(polled.is_err());
+                gate.open();
+                Poll::Pending
+            })
+            .await
+            .unwrap();
+            assert_eq!(*ends.lock(), 1);
         })
         .unwrap();
 }

@@ -85,10 +85,13 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     complete::compare(&copy, &table)?;
-    let mutants: Vec<_> = mutants().into_iter().filter(|mutant| options.choose(mutant)).collect();
-    if mutants.is_empty() {
-        return Err("no mutant has such a name".into());
+    let mut mutants = mutants();
+    for text in &options.texts {
+        if !mutants.iter().any(|mutant| mutant.name.contains(text.as_str())) {
+            return Err(format!("no mutant's name contains {text:?}").into());
+        }
     }
+    mutants.retain(|mutant| options.choose(mutant));
     let start = Instant::now();
     baseline(&copy, &mutants)?;
     println!("the models pass on the untouched copy, {:.1} s", start.elapsed().as_secs_f64());
@@ -117,11 +120,14 @@ fn baseline(copy: &CrateCopy, mutants: &[Mutant]) -> Result<()> {
     let work = || -> std::result::Result<(), String> {
         while let Some(&&(model, bound)) = models.get(next.fetch_add(1, Ordering::Relaxed)) {
             let outcome = run_model(copy, &test, model, bound, "untouched");
-            match outcome.unwrap_or_else(|error| Outcome::Error(error.to_string())) {
-                Outcome::Survived => {}
-                Outcome::Caught(how, _) => return Err(format!("{model} fails on the untouched copy: {how}")),
-                Outcome::Error(error) => return Err(format!("{model} on the untouched copy: {error}")),
-            }
+            let failed = match outcome.unwrap_or_else(|error| Outcome::Error(error.to_string())) {
+                Outcome::Survived => continue,
+                Outcome::Caught(how, _) => format!("{model} fails on the untouched copy: {how}"),
+                Outcome::Error(error) => format!("{model} on the untouched copy: {error}"),
+            };
+            // The others need not go on.
+            next.store(models.len(), Ordering::Relaxed);
+            return Err(failed);
         }
         Ok(())
     };
