@@ -87,7 +87,6 @@ impl CrateCopy {
             .args(["--message-format", "json-render-diagnostics"])
             .args(["--config", "profile.loom.opt-level=0"])
             .args(["--config", "profile.loom.incremental=true"])
-            .args(["--config", "profile.loom.package.\"*\".opt-level=3"])
             .current_dir(&self.root)
             .env("RUSTFLAGS", "--cfg vigie_loom")
             .env("CARGO_TARGET_DIR", &self.target)
