@@ -6,11 +6,7 @@ cd "$(dirname "$0")/.."
 # The suite runs the examples as programs.
 cargo build --all-features --examples
 # Many tests wait most of their time, for a process or a timer: two at once for each processor.
-if processors=$(nproc 2>/dev/null); then
-    RUST_TEST_THREADS=$((2 * processors)) cargo test --all-features --lib --tests
-else
-    cargo test --all-features --lib --tests
-fi
+RUST_TEST_THREADS=$((2 * $(getconf _NPROCESSORS_ONLN))) cargo test --all-features --lib --tests
 if command -v taskset >/dev/null; then
     echo "--- again, on one processor"
     RUST_TEST_THREADS=2 taskset -c 0 cargo test --all-features --lib --tests
