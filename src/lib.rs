@@ -262,7 +262,7 @@ pub use crate::blocking::unblock;
 pub use crate::{
     domain::{
         Deadlocks, Domain, Histogram, Hook, LongSlice, Metrics, TaskId, TaskInfo, TaskState, Tree,
-        access::should_yield, name_task, on_tick, tree,
+        hint::should_yield, name_task, on_tick, tree,
     },
     domain_local::DomainLocal,
     error::{Panic, RunError, TaskError},

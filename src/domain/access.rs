@@ -202,31 +202,6 @@ pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> P
     polled
 }
 
-/// Should a task that computes give way? True when a signal, a due timer or a message from another
-/// domain waits; false outside of a runtime, and when only other ready tasks of this domain wait.
-///
-/// It costs a relaxed load and the way to it, a few nanoseconds, and every 64th call asks the events whether there is
-/// something that only this thread can find out. A long computation calls it in its inner loop and, where
-/// it may, awaits [`yield_now`](crate::yield_now) when the answer is true; the awaitable form of both is
-/// [`yield_if_needed`](crate::yield_if_needed).
-///
-/// ```
-/// vigie::run(async {
-///     let mut sum = 0u64;
-///     for n in 0..1_000_000u64 {
-///         sum = sum.wrapping_add(n * n);
-///         if vigie::should_yield() {
-///             vigie::yield_now().await;
-///         }
-///     }
-///     assert_eq!(sum, 333_332_833_333_500_000);
-/// }).unwrap();
-/// ```
-#[inline]
-pub fn should_yield() -> bool {
-    Local::with(|local| local.should_yield()).unwrap_or(false)
-}
-
 impl Local {
     fn budget(&self) -> u32 {
         self.budget.get()

@@ -14,7 +14,7 @@ use fastrand::Rng;
 
 use crate::{
     domain::{
-        AbortOnUnwind, Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hooks::Hooks, rare::Rare,
+        AbortOnUnwind, Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hint, hooks::Hooks, rare::Rare,
         run_queue::RunQueue,
     },
     domain_local::Values,
@@ -86,8 +86,6 @@ pub(crate) struct Local {
     pub(super) yielded: Cell<bool>,
     /// Operations that the current slice may still have succeed at once.
     pub(crate) budget: Cell<u32>,
-    /// How often `should_yield` was asked since the domain last ran dry.
-    pub(super) asked: Cell<u32>,
     /// How many calls went out: the next goes to the next domain.
     calls: Cell<usize>,
     rng: RefCell<Option<Rng>>,
@@ -154,7 +152,6 @@ impl Local {
             overdue: Cell::new(false),
             yielded: Cell::new(false),
             budget: Cell::new(0),
-            asked: Cell::new(0),
             calls: Cell::new(0),
             rng: RefCell::new(rng),
             hopeless: Cell::new(false),
@@ -183,6 +180,7 @@ impl Local {
     /// Makes this thread the domain's for as long as the guard lives.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         CURRENT.with(|current| *current.borrow_mut() = Some(self.clone()));
+        hint::enter(self.shared.parker.clone());
         Entered
     }
 
@@ -475,6 +473,7 @@ pub(crate) struct Entered;
 impl Drop for Entered {
     fn drop(&mut self) {
         let left = CURRENT.with(|current| current.borrow_mut().take());
+        hint::leave();
         drop(left);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Fatal, Local, Message, local::BUDGET},
+    domain::{Fatal, Local, Message, hint, local::BUDGET},
     events::{Events, Signals},
     task::{Task, discard, shielded},
     trace,
@@ -20,8 +20,6 @@ const SIGNALLED: usize = 64;
 const ROUNDS: usize = 3;
 /// How many messages, and how many signals, are read before tasks run again.
 const MAIL: usize = 1024;
-/// Calls of `should_yield` after which the events hear of it, and again after as many.
-const BUSY_ASKED: u32 = 64;
 
 impl Local {
     /// Runs until every task of the run has finished.
@@ -151,7 +149,8 @@ impl Local {
         if self.ends_by_fork() {
             return;
         }
-        self.asked.set(0);
+        self.set_overdue(false);
+        hint::restart();
         self.count_waiting();
         let parker = &self.shared.parker;
         if self.interrupt.borrow().is_some() {
@@ -232,22 +231,6 @@ impl Local {
             self.shared.counters.signals.count();
             shielded(|| self.signal(uid));
         }
-    }
-
-    /// Does news wait that a running task should give way to?
-    #[inline]
-    pub(crate) fn should_yield(&self) -> bool {
-        if self.overdue.get() || self.shared.parker.is_notified() {
-            return true;
-        }
-        let asked = self.asked.get().wrapping_add(1);
-        self.asked.set(asked);
-        asked.is_multiple_of(BUSY_ASKED) && self.ask_whether_busy()
-    }
-
-    #[cold]
-    fn ask_whether_busy(&self) -> bool {
-        self.ask_events(|events| events.busy()).unwrap_or(false)
     }
 
     /// Calls the events, unless there are none, or none any more, or they are in use up the stack.
@@ -356,7 +339,7 @@ impl Local {
             self.unseen.set(true);
         }
         let signalled = self.count_waiting();
-        self.overdue.set(self.unseen.get() || signalled > 0);
+        self.set_overdue(self.unseen.get() || signalled > 0);
         // Whoever was doomed takes no further step, though the news that doomed it also woke it.
         self.reap();
         let node = task.node();

@@ -69,6 +69,8 @@ struct Probe {
     deadline_panic: Option<&'static str>,
     busy_panic: Option<&'static str>,
     busy: bool,
+    /// How often it was asked whether it is.
+    asked: usize,
     /// Calls of `select` to go until `inside` runs in one.
     inside: Option<Box<dyn FnOnce()>>,
 }
@@ -89,6 +91,7 @@ impl Probe {
             deadline_panic: None,
             busy_panic: None,
             busy: false,
+            asked: 0,
             inside: None,
         }
     }
@@ -115,6 +118,7 @@ impl Events for Probe {
     }
 
     fn busy(&mut self) -> bool {
+        self.asked += 1;
         assert!(self.busy_panic.is_none(), "{}", self.busy_panic.unwrap());
         self.busy
     }

@@ -45,10 +45,16 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
             }
             Case::Alone => {
                 let computed = computed(runtime.name, extent.compute)?;
-                let slower = |pieces: Pieces| (pieces.with_hint / pieces.without - 1.0) * 100.0;
-                add("one chain of arithmetic, slower than no hint", "%", slower(computed.one_chain));
-                add("pieces apart, slower than no hint", "%", slower(computed.apart));
-                add("eight chains at once, slower than no hint", "%", slower(computed.eight_chains));
+                let slower = |took: f64, pieces: &Pieces| (took / pieces.without - 1.0) * 100.0;
+                let kinds = [
+                    ("one chain of arithmetic", computed.one_chain),
+                    ("pieces apart", computed.apart),
+                    ("eight chains at once", computed.eight_chains),
+                ];
+                for (kind, pieces) in kinds {
+                    add(&format!("{kind}, slower than no hint"), "%", slower(pieces.with_hint, &pieces));
+                    add(&format!("{kind}, a flag in its place"), "%", slower(pieces.with_flag, &pieces));
+                }
             }
         }
         Ok(())

@@ -381,6 +381,34 @@ fn should_yield_says_yes_to_a_signal_a_wake_a_call_and_to_its_events() {
 }
 
 #[test]
+fn the_events_hear_of_every_64th_question() {
+    let (builder, _) = probed();
+    builder
+        .quanta(1000)
+        .run(async {
+            let ask = |times| (0..times).filter(|_| should_yield()).count();
+            let heard = || tell(|probe| probe.asked);
+            let (uid, task) = suspended().await;
+            assert_eq!((ask(63), heard()), (0, 0));
+            assert_eq!((ask(1 + 63), heard()), (0, 1));
+            assert_eq!((ask(1 + 40), heard()), (0, 2));
+
+            let sender = events::signal_sender().unwrap();
+            let before = spawn(async move { thread::spawn(move || sender.send(uid)).join().unwrap() });
+            yield_now().await;
+            assert_eq!(before.state(), PromiseState::Returned);
+            assert_eq!((ask(100), heard()), (100, 2), "the news is known");
+            while task.state() == PromiseState::Running {
+                yield_now().await;
+            }
+            assert_eq!((ask(23), heard()), (0, 2));
+            assert_eq!((ask(1), heard()), (0, 3), "counted on from where it was");
+            before.await.unwrap();
+        })
+        .unwrap();
+}
+
+#[test]
 fn yield_if_needed_gives_way_only_to_news() {
     let (builder, _) = probed();
     builder
