@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     mem::{self, ManuallyDrop},
+    ptr,
     rc::Rc,
     sync::mpsc,
     task::Waker,
@@ -80,10 +81,11 @@ pub(crate) struct Local {
     pub(super) signalling: Cell<bool>,
     /// Has the token of news been taken that the next `select` will find?
     pub(super) unseen: Cell<bool>,
+    /// Where that lies which wakes the task whose slice it is, until that gives way: then it goes into the queue
+    /// again after its slice.
+    pub(super) waker: Cell<*const Waker>,
     /// Does news wait since before the current slice?
     pub(super) overdue: Cell<bool>,
-    /// Has the current task given way, to be put into the queue again after its slice?
-    pub(super) yielded: Cell<bool>,
     /// Operations that the current slice may still have succeed at once.
     pub(crate) budget: Cell<u32>,
     /// How many calls went out: the next goes to the next domain.
@@ -149,8 +151,8 @@ impl Local {
             interrupt: RefCell::new(interrupt),
             signalling: Cell::new(false),
             unseen: Cell::new(false),
+            waker: Cell::new(ptr::null()),
             overdue: Cell::new(false),
-            yielded: Cell::new(false),
             budget: Cell::new(0),
             calls: Cell::new(0),
             rng: RefCell::new(rng),
@@ -290,9 +292,9 @@ impl Local {
     /// looked up. `false` if it is not.
     #[inline]
     pub(crate) fn give_way(&self, waker: &Waker) -> bool {
-        let own = self.current.borrow().as_ref().is_some_and(|task| task.is_woken_by(waker));
+        let own = ptr::eq(self.waker.get(), waker);
         if own {
-            self.yielded.set(true);
+            self.waker.set(ptr::null());
         }
         own
     }

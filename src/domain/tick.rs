@@ -3,8 +3,9 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
     rc::Rc,
-    task::Poll,
+    task::{Context, Poll},
 };
 
 use crate::{
@@ -347,14 +348,15 @@ impl Local {
         if node.is_ending() {
             return;
         }
+        // The near end of a call is in no queue.
+        let Some(waker) = &node.waker else { return };
         self.shared.counters.slices.count();
         self.budget.set(BUDGET);
-        // A destructor may have given way in the name of a task that was cancelled.
-        self.yielded.set(false);
         *self.current.borrow_mut() = Some(task.clone());
-        let polled = self.observed(node, || task.poll());
+        self.waker.set(waker);
+        let polled = self.observed(node, || task.poll(&mut Context::from_waker(waker)));
+        let yielded = self.waker.replace(ptr::null()).is_null();
         let left = self.current.take();
-        let yielded = self.yielded.take();
         match polled {
             Poll::Ready(ending) => self.ended(&task, ending),
             // Behind the others, unless it was woken meanwhile.

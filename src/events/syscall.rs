@@ -242,7 +242,7 @@ pub(crate) enum Suspended {
 impl Suspended {
     fn new(waker: &Waker) -> Self {
         let current = Local::with(|local| local.current()).flatten();
-        match current.filter(|task| task.is_woken_by(waker)) {
+        match current.filter(|task| task.node().is_woken_by(waker)) {
             Some(task) => Self::Task(task.node().key),
             None => Self::Waker(waker.clone()),
         }

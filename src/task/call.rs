@@ -94,7 +94,7 @@ where
         let target = choose(local).ok_or(TaskError::NoDomainAvailable)?;
         let (span, call) = (SpanId::of(&parent), Arc::new(CallCell::new()));
         let link = local.insert(|key| {
-            let node = Node::new(key, parent, location);
+            let node = Node::new(key, None, parent, location);
             Rc::new(Link { node, target: target.clone(), call: call.clone() })
         });
         let (caller, link_key, far_end) = (local.shared.clone(), link.node.key, call.clone());
@@ -198,7 +198,7 @@ impl Task for Link {
         true
     }
 
-    fn poll(&self) -> Poll<Ending> {
+    fn poll(&self, _cx: &mut Context<'_>) -> Poll<Ending> {
         Poll::Pending
     }
 

@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use crate::{
@@ -80,7 +80,6 @@ fn family() -> Result<(Rc<Local>, Parent), TaskError> {
 
 pub(crate) struct TaskCell<F: Future> {
     node: Node,
-    waker: Waker,
     task_waker: Arc<TaskWaker>,
     /// Where the result goes, if the parent is on another domain.
     call: Option<Arc<CallCell<F::Output>>>,
@@ -110,8 +109,7 @@ where
         let task = local.insert(|key: Key| {
             let task_waker = TaskWaker::new(local.shared.clone(), key);
             Rc::new(Self {
-                node: Node::new(key, parent, location),
-                waker: task_waker.waker(),
+                node: Node::new(key, Some(task_waker.waker()), parent, location),
                 task_waker,
                 call,
                 stage: RefCell::new(Stage::Future(future)),
@@ -161,7 +159,7 @@ where
         &self.node
     }
 
-    fn poll(&self) -> Poll<Ending> {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Ending> {
         let result = {
             let mut stage = self.stage.borrow_mut();
             let Stage::Future(future) = &mut *stage else {
@@ -170,8 +168,7 @@ where
             // SAFETY: the cell is made in an `Rc` and never leaves it, and the future is dropped in
             // place, by `close` or with the cell: it does not move between here and its drop.
             let future = unsafe { Pin::new_unchecked(future) };
-            let mut cx = Context::from_waker(&self.waker);
-            match catch(|| future.poll(&mut cx)) {
+            match catch(|| future.poll(cx)) {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(value)) => Ok(value),
                 Err(panic) => Err(TaskError::Panicked(panic)),
@@ -202,10 +199,6 @@ where
     fn has_waker_outside(&self) -> bool {
         // Two are its own.
         Arc::strong_count(&self.task_waker) > 2
-    }
-
-    fn is_woken_by(&self, waker: &Waker) -> bool {
-        self.waker.will_wake(waker)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     fmt,
     panic::Location,
     rc::{Rc, Weak},
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ pub(crate) trait Task {
     fn node(&self) -> &Node;
 
     /// Polls the future; ready with how it ended once it is gone.
-    fn poll(&self) -> Poll<Ending>;
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Ending>;
 
     /// Drops the future, or asks the other domain to; how it ended, if it has.
     fn cancel(&self) -> Option<Ending>;
@@ -41,11 +41,6 @@ pub(crate) trait Task {
 
     /// Does anybody but the scheduler keep a waker of it?
     fn has_waker_outside(&self) -> bool {
-        false
-    }
-
-    /// Would `waker` wake this task, and no part of it first?
-    fn is_woken_by(&self, _waker: &Waker) -> bool {
         false
     }
 }
@@ -94,7 +89,7 @@ pub(crate) enum Waiter {
 impl Waiter {
     /// `parent` waits, by `waker`.
     pub(crate) fn new(parent: &Rc<dyn Task>, waker: &Waker) -> Self {
-        if parent.is_woken_by(waker) { Self::Parent } else { Self::Waker(waker.clone()) }
+        if parent.node().is_woken_by(waker) { Self::Parent } else { Self::Waker(waker.clone()) }
     }
 
     /// Tells it; `true` if it is the parent that is to be scheduled.
@@ -125,6 +120,8 @@ struct Extra {
 
 pub(crate) struct Node {
     pub(crate) key: Key,
+    /// What wakes it; nothing does the near end of a call.
+    pub(crate) waker: Option<Waker>,
     pub(crate) parent: Parent,
     /// Where the task was spawned or called.
     pub(crate) location: &'static Location<'static>,
@@ -152,9 +149,15 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(key: Key, parent: Parent, location: &'static Location<'static>) -> Self {
+    pub(crate) fn new(
+        key: Key,
+        waker: Option<Waker>,
+        parent: Parent,
+        location: &'static Location<'static>,
+    ) -> Self {
         Self {
             key,
+            waker,
             parent,
             location,
             span: TaskSpan::new(),
@@ -183,6 +186,12 @@ impl Node {
             Parent::Task(parent) => parent.upgrade(),
             _ => None,
         }
+    }
+
+    /// Would `waker` wake this task, and no part of it first?
+    #[inline]
+    pub(crate) fn is_woken_by(&self, waker: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|own| own.will_wake(waker))
     }
 
     /// Takes its place among its parent's children.

@@ -308,8 +308,9 @@ fn a_thousand_runs_leave_no_descriptor_and_no_thread() {
                 }
             });
         };
+        let threads = proc::threads().len();
         some(1);
-        let before = (proc::descriptors(), proc::threads().len());
+        let before = (proc::descriptors(), threads);
         some(1000 / 6 + 1);
         // A thread that was joined is still listed for a moment.
         let now = || (proc::descriptors(), proc::threads().len());
