@@ -463,7 +463,8 @@ fn a_program_that_only_sleeps_has_no_observer() {
                     sleep(millis(1)).await.unwrap();
                     call(|| sleep(millis(1))).await.unwrap().unwrap();
                     let _ = timeout(millis(1), pending::<()>()).await;
-                    assert_eq!(observers(), 0, "{:?}", proc::threads());
+                    // That of the variant before is still listed for a moment; one of this run would stay.
+                    assert!(eventually(|| observers() == 0), "{:?}", proc::threads());
                     // With the first source it comes.
                     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
                     assert!(poll_once(&mut Box::pin(listener.accept())).await.is_none());
