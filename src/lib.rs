@@ -114,8 +114,9 @@
 //! none.
 //!
 //! Where events come quickly the hop from thread to thread would only cost: then the observer stands down, and
-//! the domain polls by itself, until it computes or sleeps again. `Builder::variant` chooses between that, an
-//! observer that never stands down, and the classic pipe.
+//! the domain polls by itself, between slices and where a task asks [`should_yield`]; until it sleeps, or finds
+//! nothing for a while, or would poll too seldom. `Builder::variant` chooses between that, an observer that never
+//! stands down, and the classic pipe.
 //!
 //! # What tasks share
 //!
@@ -130,10 +131,10 @@
 //! # Fairness
 //!
 //! At each tick a domain first runs tasks that news from outside has resumed, one slice each. While others
-//! wait it looks for news twice more, and runs what that has resumed; at most 64 slices in all. Then comes
+//! wait it looks for news four times more, and runs what that has resumed; at most 64 slices in all. Then comes
 //! one quantum of the others ([`Builder::quanta`], one task by default). So an event waits for the events
 //! before it and for one quantum of the others, plus one more for each 64 events before it, however many
-//! others are ready; an event that is always ready has three slices to each quantum, and in a flood of
+//! others are ready; an event that is always ready has five slices to each quantum, and in a flood of
 //! events one quantum runs after every 64 slices at the latest. A slice ends when the task is pending, or
 //! when 32 operations in a row have succeeded at once ([`events::charged`]). A long computation asks
 //! [`should_yield`].

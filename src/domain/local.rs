@@ -79,12 +79,12 @@ pub(crate) struct Local {
 
     /// Is what wakes tasks now news from outside of the domain?
     pub(super) signalling: Cell<bool>,
-    /// Has the token of news been taken that the next `select` will find?
+    /// Is it known that the next `select` will find news: was its token taken, or have the events said so?
     pub(super) unseen: Cell<bool>,
     /// Where that lies which wakes the task whose slice it is, until that gives way: then it goes into the queue
     /// again after its slice.
     pub(super) waker: Cell<*const Waker>,
-    /// Does news wait since before the current slice?
+    /// Is it known that news waits for the current slice to give way?
     pub(super) overdue: Cell<bool>,
     /// Operations that the current slice may still have succeed at once.
     pub(crate) budget: Cell<u32>,

@@ -2,9 +2,9 @@
 //!
 //! `shared` is what other threads see of a domain, `local` what only its own thread does, `tick` the
 //! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `names` how these
-//! are called, `hint` whether a task should give way, `deadlock` how a run notices that it is stuck, `fork` that its process has forked,
-//! `metrics` what it counts and times, `abort` what is done where it cannot go on, and `access` how code inside a
-//! task reaches the domain it runs on.
+//! are called, `hint` whether a task should give way, `deadlock` how a run notices that it is stuck, `fork`
+//! that its process has forked, `metrics` what it counts and times, `abort` what is done where it cannot go
+//! on, and `access` how code inside a task reaches the domain it runs on.
 
 mod abort;
 pub(crate) mod access;

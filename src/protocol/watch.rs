@@ -104,7 +104,7 @@ impl<P> Watch<P> {
         self.word.compare_exchange(OBSERVER, FREE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// D2. The domain, dry: polls by itself if nobody does. `None` if the observer has the watch.
+    /// D2. The domain, dry or between two steps: polls by itself if nobody does. `None` if the observer has the watch.
     pub(crate) fn harvest<R>(&self, poll: impl FnOnce(&mut P) -> R) -> Option<R> {
         // ORDERING: acquire pairs with the release in `give_up`.
         self.word.compare_exchange(FREE, DOMAIN, Ordering::Acquire, Ordering::Relaxed).ok()?;
@@ -115,7 +115,7 @@ impl<P> Watch<P> {
         Some(result)
     }
 
-    /// D3, D5. The domain, before it parks, or when it computes and need not poll: hands the watch to the
+    /// D3, D5. The domain, before it parks, or when it does not do to poll by itself: hands the watch to the
     /// observer if nobody has it.
     pub(crate) fn recall(&self) {
         // Relaxed: the domain touches nothing here, and a read-modify-write leaves the release of its

@@ -23,6 +23,8 @@
 //! }
 //! ```
 
+mod found;
+mod keeper;
 mod observer;
 mod pace;
 mod pipe;
@@ -71,7 +73,8 @@ use crate::{
 #[non_exhaustive]
 pub enum Variant {
     /// The adaptive observer: a thread beside each domain that blocks in the poller, and stands down
-    /// while events come quickly, more than one in 100 µs, and the domain has time to poll by itself.
+    /// while events come quickly, more than one in 100 µs, and the domain polls by itself: between slices, and
+    /// where a task that computes asks [`should_yield`](crate::should_yield), unless it asks too seldom for that.
     ///
     /// A domain that has run dry looks around for a moment before it parks, 4 µs while the observer polls
     /// and 50 µs while nobody does, as long as that finds something now and then. So one that has to wait,
@@ -332,7 +335,7 @@ impl Events for System {
 
     fn before_park(&mut self) {
         if let Mode::Observer(observer) = &mut self.mode {
-            observer.before_park();
+            observer.before_park(&mut self.sources);
         }
     }
 
@@ -351,10 +354,7 @@ impl Events for System {
         }
         let found = match &mut self.mode {
             Mode::Observer(observer) => observer.busy(),
-            // An error shows again in the `select` that follows.
-            Mode::Pipe(pipe) if !self.sources.is_empty() => {
-                pipe.poll(false, None).is_err() || pipe.has_found()
-            }
+            Mode::Pipe(pipe) if !self.sources.is_empty() => pipe.busy(),
             Mode::Pipe(_) => false,
         };
         found || self.timers.is_due()

@@ -1,23 +1,24 @@
-//! The observer: the thread that blocks in the poller beside a domain, and when which of the two
-//! polls. The hand-over itself is `protocol::Watch`, the judgement is in `pace`.
+//! The domain's side of the observer, the thread that blocks in the poller beside it: when which of the two
+//! polls. The thread's side is `keeper`, the hand-over itself `protocol::Watch`, the judgement in `pace`.
 
 use std::{
     fmt, io, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use super::{
     News,
-    pace::{Pace, Spinner},
-    poller::{Poller, Readiness, Registrar, Token},
+    found::Found,
+    keeper::{Hints, Keeper},
+    pace::Spinner,
+    poller::{Poller, Registrar},
     sources::Sources,
 };
 use crate::{
     events::{Counted, ReadySender, Seat, SignalSender},
-    protocol::{Stopped, Watch, Watchman},
-    sync::{Arc, AtomicBool, AtomicU32, Ordering},
+    protocol::Watch,
+    sync::{Arc, Ordering},
 };
 
 /// How long a domain that runs dry looks for news before it parks, while the observer polls.
@@ -28,14 +29,14 @@ const UNWATCHED_SPIN: Duration = Duration::from_micros(50);
 const FIRST_GAP: Duration = Duration::from_micros(1);
 /// Before a gap as long as this, others run.
 const LONG_GAP: Duration = Duration::from_micros(4);
-/// From one look between tasks to the next, at least: a poll is a system call, and tasks can be short.
-const LOOK_GAP: Duration = Duration::from_micros(10);
-/// Looks between tasks that may be in vain, in a row, before the watch goes to the observer.
+/// From one look to the next, at least, between tasks or where one asks: a poll is a system call, and tasks
+/// can be short.
+pub(super) const LOOK_GAP: Duration = Duration::from_micros(10);
+/// Such looks that may be in vain, in a row, before the watch goes to the observer.
 const VAIN_LOOKS: u32 = 16;
+/// Where a task that computes asks so seldom that a look would come later, it goes there as well.
+const SELDOM: Duration = Duration::from_micros(200);
 
-type Polled = Vec<(Token, Readiness)>;
-
-/// The domain's side.
 pub(super) struct Observer {
     watch: Arc<Watch<Box<dyn Poller>>>,
     hints: Arc<Hints>,
@@ -44,26 +45,18 @@ pub(super) struct Observer {
     domain: SignalSender,
     news: ReadySender<News>,
     always: bool,
-    /// What the domain finds by polling, until it is applied.
-    found: Polled,
+    /// Only `busy` leaves something in it.
+    found: Found,
     /// Whether it pays to look around while nobody polls, and while the observer does.
     unwatched: Spinner,
     watched: Spinner,
     /// How often that woke tasks since the watch was last free.
     harvests: u32,
-    /// When the domain last looked between tasks, and how often in vain since it found something or ran dry.
-    looked: Instant,
+    /// When the domain last looked, since it ran dry; or while it needs the observer, when a task was last heard of
+    /// that computes.
+    looked: Option<Instant>,
+    /// How many looks were in vain since it found something or ran dry.
     vain_looks: u32,
-}
-
-/// What domain and observer tell each other without needing to be right. All relaxed: nothing depends
-/// on them but speed.
-#[derive(Debug, Default)]
-struct Hints {
-    /// The domain computes, and would not come to poll.
-    busy: AtomicBool,
-    /// How often the domain woke tasks by polling, until it recalled the observer.
-    harvests: AtomicU32,
 }
 
 impl Observer {
@@ -77,11 +70,11 @@ impl Observer {
             domain,
             news,
             always,
-            found: Polled::new(),
+            found: Found::default(),
             unwatched: Spinner::default(),
             watched: Spinner::default(),
             harvests: 0,
-            looked: Instant::now(),
+            looked: None,
             vain_looks: 0,
         }
     }
@@ -110,7 +103,8 @@ impl Observer {
         if self.always {
             return Ok(());
         }
-        self.hints.busy.store(false, Ordering::Relaxed);
+        self.hints.needed.store(false, Ordering::Relaxed);
+        self.looked = None;
         self.vain_looks = 0;
         if self.harvest(sources)? {
             return Ok(());
@@ -156,62 +150,75 @@ impl Observer {
 
     /// Leaves the watch to the observer. Always before a park: a parked domain has its observer in the
     /// poller.
-    pub(super) fn before_park(&mut self) {
+    pub(super) fn before_park(&mut self, sources: &mut Sources) {
+        // Of a trace that computes and asks, on the way here: the domain does not park then.
+        self.apply(sources);
         if self.thread.is_some() {
             self.recall();
         }
     }
 
-    /// Has the domain no need to poll: does the observer, or is there nothing to poll for?
+    /// Has the domain no need to look: does the observer poll, or is there nothing to poll for, and is all
+    /// applied that was found?
     #[inline]
     pub(super) fn is_polled_for(&self) -> bool {
-        self.thread.is_none() || !self.watch.is_free()
+        (self.thread.is_none() || !self.watch.is_free()) && self.found.is_empty()
     }
 
     /// The domain has tasks to run: polls now and then if nobody does, and leaves the watch to the
     /// observer where that finds nothing. After that, this costs one load.
     pub(super) fn look(&mut self, sources: &mut Sources) -> io::Result<()> {
-        if self.is_polled_for() || !self.is_time_to_look() {
+        if self.is_polled_for() {
             return Ok(());
         }
-        if self.harvest(sources)? {
+        if self.found.is_empty() {
+            let now = Instant::now();
+            if self.gap(now).is_some_and(|gap| gap < LOOK_GAP) {
+                return Ok(());
+            }
+            self.looked = Some(now);
+        }
+        let woken = self.harvest(sources)?;
+        self.has_looked(woken);
+        Ok(())
+    }
+
+    fn has_looked(&mut self, lucky: bool) {
+        if lucky {
             self.vain_looks = 0;
         } else if self.vain_looks < VAIN_LOOKS {
             self.vain_looks += 1;
         } else {
             self.recall();
         }
-        Ok(())
     }
 
-    /// Is the last look between tasks long enough ago for another?
-    fn is_time_to_look(&mut self) -> bool {
-        let now = Instant::now();
-        let due = now.duration_since(self.looked) >= LOOK_GAP;
-        if due {
-            self.looked = now;
-        }
-        due
+    fn gap(&self, now: Instant) -> Option<Duration> {
+        self.looked.map(|looked| now.duration_since(looked))
     }
 
-    /// The domain polls without blocking, if nobody else does, and there is a source. Has it woken a task?
-    /// Some events are no news: that a new connection can be written to, say.
+    /// The domain applies what it has found, or polls for it without blocking, if nobody else does, and
+    /// there is a source. Has it woken a task? Some events are no news: that a new connection can be written
+    /// to, say.
     fn harvest(&mut self, sources: &mut Sources) -> io::Result<bool> {
-        if self.thread.is_none() {
-            return Ok(false);
+        if self.found.is_empty() && self.thread.is_some() {
+            self.poll()?;
         }
-        let found = &mut self.found;
-        if let Some(polled) = self.watch.harvest(|poller| poller.poll(Some(Duration::ZERO), found)) {
-            polled?;
-        }
-        if !found.is_empty() {
-            self.seat.count(Counted::Harvested, found.len());
-        }
-        let woken = sources.apply_all(found);
+        Ok(self.apply(sources))
+    }
+
+    fn poll(&mut self) -> io::Result<()> {
+        let found = &mut self.found.polled;
+        let polled = self.watch.harvest(|poller| poller.poll(Some(Duration::ZERO), found));
+        polled.unwrap_or(Ok(()))
+    }
+
+    fn apply(&mut self, sources: &mut Sources) -> bool {
+        let woken = self.found.apply(sources, &self.seat);
         if woken {
             self.harvests = self.harvests.saturating_add(1);
         }
-        Ok(woken)
+        woken
     }
 
     fn recall(&mut self) {
@@ -224,16 +231,41 @@ impl Observer {
         self.watch.recall();
     }
 
-    /// A task computes for long: leaves the watch to the observer if nobody has it. Is there news?
+    /// A task computes, and is heard of now and then: polls if nobody does, as between tasks. Is there news?
     pub(super) fn busy(&mut self) -> bool {
-        if self.thread.is_some() && !self.always {
-            self.hints.busy.store(true, Ordering::Relaxed);
-            // Asked in short tasks, it may have polled a moment ago. One that asks on comes by again.
-            if self.watch.is_free() && self.is_time_to_look() {
-                self.recall();
-            }
+        if self.thread.is_some() && !self.always && self.found.is_empty() {
+            self.look_for_busy();
         }
-        self.domain.is_notified()
+        !self.found.is_empty() || self.domain.is_notified()
+    }
+
+    /// Leaves the watch to the observer where the domain would look too seldom, and tells it whether it is needed.
+    fn look_for_busy(&mut self) {
+        let free = self.watch.is_free();
+        // Else the clock is not read.
+        if !free && !self.hints.needed.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = Instant::now();
+        let gap = self.gap(now);
+        if free && gap.is_some_and(|gap| gap < LOOK_GAP) {
+            return;
+        }
+        self.looked = Some(now);
+        // While the observer polls, the slices of others count as well: then it stays, needed or not.
+        let seldom = gap.is_some_and(|gap| gap > SELDOM);
+        self.hints.needed.store(seldom, Ordering::Relaxed);
+        if !free {
+            return;
+        }
+        // A poller that fails, it tells of.
+        if seldom || self.poll().is_err() {
+            self.recall();
+        } else if self.found.is_empty() {
+            self.has_looked(false);
+        } else {
+            self.found.keep(&self.seat);
+        }
     }
 
     /// Ends the thread. Once.
@@ -261,68 +293,13 @@ impl fmt::Debug for Observer {
     }
 }
 
-/// The observer thread's side.
-struct Keeper {
-    news: ReadySender<News>,
-    hints: Arc<Hints>,
-    seat: Seat,
-    always: bool,
-    polled: Polled,
-    pace: Pace,
-}
-
-impl Keeper {
-    fn new(news: ReadySender<News>, hints: Arc<Hints>, seat: Seat, always: bool) -> Self {
-        Self { news, hints, seat, always, polled: Vec::new(), pace: Pace::new(Instant::now()) }
-    }
-}
-
-impl Watchman<Box<dyn Poller>> for Keeper {
-    fn harvest(&mut self, poller: &mut Box<dyn Poller>) -> Result<bool, Stopped> {
-        // A panic here would be heard of only at the end of a domain that may wait for ever.
-        let polled = catch_unwind(AssertUnwindSafe(|| poller.poll(None, &mut self.polled)));
-        if let Err(error) = polled.unwrap_or_else(|_| Err(io::Error::other("the poller panicked"))) {
-            self.news.push_all([News::Failed(error)]);
-            return Err(Stopped);
-        }
-        if !self.always {
-            self.pace.batch(Instant::now(), self.polled.len());
-        }
-        if !self.polled.is_empty() {
-            self.seat.count(Counted::Pushed, self.polled.len());
-            if self.seat.is_timed() {
-                self.news.push_all([News::At(Instant::now())]);
-            }
-        }
-        let batch = self.polled.drain(..).map(|(token, readiness)| News::Ready(token, readiness));
-        Ok(self.news.push_all(batch))
-    }
-
-    fn stands_down(&mut self) -> bool {
-        if self.always {
-            return false;
-        }
-        let busy = self.hints.busy.load(Ordering::Relaxed);
-        let down = self.pace.stands_down(busy, self.hints.harvests.load(Ordering::Relaxed));
-        if down {
-            self.seat.count(Counted::StoodDown, 1);
-        }
-        down
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{found::Polled, poller::Readiness},
+        *,
+    };
     use crate::{events::ready_queue, system::test_seat};
-
-    struct Panics;
-
-    impl Poller for Panics {
-        fn poll(&mut self, _: Option<Duration>, _: &mut Polled) -> io::Result<()> {
-            panic!("a poller's panic")
-        }
-    }
 
     /// Reports what it was given, a batch for each poll.
     struct Scripted(std::vec::IntoIter<Polled>);
@@ -346,7 +323,7 @@ mod tests {
     /// Looks so many times, as if time had passed.
     fn look_often(observer: &mut Observer, sources: &mut Sources, times: u32) {
         for _ in 0..times {
-            observer.looked -= LOOK_GAP;
+            observer.looked = observer.looked.map(|last| last - LOOK_GAP);
             observer.look(sources).unwrap();
         }
     }
@@ -389,30 +366,121 @@ mod tests {
     fn looks_between_short_tasks_are_rare() {
         let mut observer = stood_down(vec![]);
         let mut sources = Sources::new();
-        observer.looked = Instant::now() + Duration::from_secs(3600);
+        observer.looked = Some(Instant::now() + Duration::from_secs(3600));
         for _ in 0..1000 {
             observer.look(&mut sources).unwrap();
+            assert!(!observer.busy());
         }
         assert_eq!(observer.vain_looks, 0, "no system call is made before it is time");
         let before = Instant::now();
-        observer.looked = before - LOOK_GAP;
+        observer.looked = Some(before - LOOK_GAP);
         observer.look(&mut sources).unwrap();
         assert_eq!(observer.vain_looks, 1);
-        assert!(observer.looked >= before, "the next has to wait as long");
+        assert!(observer.looked.unwrap() >= before, "the next has to wait as long");
+        end(observer);
+    }
+
+    /// A task that computes is heard of when it is time to look, however late this thread is.
+    fn busy_soon(observer: &mut Observer) -> bool {
+        observer.looked = None;
+        observer.busy()
+    }
+
+    /// It is heard of when it had been time to look for long.
+    fn busy_late(observer: &mut Observer) -> bool {
+        observer.looked = Some(Instant::now() - 2 * SELDOM);
+        observer.busy()
+    }
+
+    fn is_needed(observer: &Observer) -> bool {
+        observer.hints.needed.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_task_that_asks_often_has_the_domain_poll_as_between_tasks() {
+        let mut sources = Sources::new();
+        let token = sources.awaited();
+        let mut script = vec![vec![]; VAIN_LOOKS as usize];
+        script.push(vec![(token, Readiness::READ)]);
+        let mut observer = stood_down(script);
+        for _ in 0..VAIN_LOOKS {
+            assert!(!busy_soon(&mut observer), "nothing was found");
+        }
+        assert!(busy_soon(&mut observer) && observer.busy(), "it is told until it is applied");
+        assert!(sources.is_awaited(token) && !observer.is_polled_for());
+        observer.look(&mut sources).unwrap();
+        assert!(!sources.is_awaited(token), "though it was not time for another look");
+        assert_eq!((observer.harvests, observer.vain_looks), (1, 0));
+        for _ in 0..VAIN_LOOKS {
+            busy_soon(&mut observer);
+            assert!(observer.watch.is_free());
+        }
+        busy_soon(&mut observer);
+        assert!(!observer.watch.is_free(), "what finds nothing for so long is the observer's");
         end(observer);
     }
 
     #[test]
-    fn a_poller_that_panics_is_one_that_fails() {
+    fn a_task_that_asks_seldom_leaves_the_watch_to_the_observer() {
+        let mut sources = Sources::new();
+        let token = sources.awaited();
+        let mut observer = stood_down(vec![vec![(token, Readiness::READ)]]);
+        busy_soon(&mut observer);
+        observer.look(&mut sources).unwrap();
+        assert!(observer.watch.is_free() && !is_needed(&observer));
+        // Once in a slice: from the look before it on.
+        busy_late(&mut observer);
+        assert!(!observer.watch.is_free() && is_needed(&observer), "and the observer keeps it");
+        observer.look(&mut sources).unwrap();
+        busy_late(&mut observer);
+        assert!(is_needed(&observer), "whatever comes between");
+        observer.looked = Some(Instant::now() + Duration::from_secs(3600));
+        observer.busy();
+        assert!(!is_needed(&observer), "until it asks more often");
+        let heard = observer.looked;
+        observer.busy();
+        assert_eq!(observer.looked, heard, "from when on the clock is not read");
+        end(observer);
+    }
+
+    #[test]
+    fn a_domain_that_has_run_dry_knows_nothing_of_the_next_task() {
+        let mut observer = stood_down(vec![]);
+        busy_late(&mut observer);
+        observer.look_around(None, &mut Sources::new()).unwrap();
+        assert!(!is_needed(&observer) && observer.looked.is_none());
+        end(observer);
+    }
+
+    #[test]
+    fn what_was_found_on_the_way_to_a_park_is_applied() {
+        let mut sources = Sources::new();
+        let token = sources.awaited();
+        let mut observer = stood_down(vec![vec![(token, Readiness::READ)]]);
+        assert!(busy_soon(&mut observer));
+        observer.before_park(&mut sources);
+        assert!(!sources.is_awaited(token) && observer.found.is_empty());
+        end(observer);
+    }
+
+    /// Fails, whoever polls.
+    struct Broken;
+
+    impl Poller for Broken {
+        fn poll(&mut self, _: Option<Duration>, _: &mut Polled) -> io::Result<()> {
+            Err(io::Error::other("broken"))
+        }
+    }
+
+    #[test]
+    fn the_observer_tells_of_a_poller_that_fails_while_a_task_computes() {
         let seat = test_seat();
-        let domain = seat.signal_sender().parker();
         let (news, told) = ready_queue(&seat.signal_sender());
-        let watch = Watch::<Box<dyn Poller>>::new(Box::new(Panics), domain.clone());
-        watch.recall();
-        // The observer's whole life, on this thread.
-        watch.observe(&mut Keeper::new(news, Arc::default(), seat, false));
-        assert!(domain.take(), "a domain that waits is woken");
-        assert!(matches!(told.try_recv(), Some(News::Failed(_))), "and learns why");
-        assert!(watch.harvest(|_| ()).is_none(), "nobody polls again");
+        let mut observer = Observer::new(Box::new(Broken), seat, news, false);
+        observer.start().unwrap();
+        busy_soon(&mut observer);
+        observer.domain.parker().park(None);
+        assert!(matches!(told.try_recv(), Some(News::Failed(_))));
+        end(observer);
     }
 }

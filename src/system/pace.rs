@@ -64,14 +64,14 @@ impl Pace {
         self.last = now;
     }
 
-    /// Is it time to stand down? `harvests` is how often the domain found something by itself the last
-    /// time that it had the watch.
-    pub(super) fn stands_down(&mut self, busy: bool, harvests: u32) -> bool {
+    /// Is it time to stand down? Not while the domain needs the observer. `harvests` is how often the domain
+    /// found something by itself the last time that it had the watch.
+    pub(super) fn stands_down(&mut self, needed: bool, harvests: u32) -> bool {
         if std::mem::take(&mut self.stood_down) {
             let worthwhile = harvests >= WORTHWHILE;
             self.patience = if worthwhile { PATIENCE } else { (self.patience * 2).min(MAX_PATIENCE) };
         }
-        let down = self.quick >= self.patience && !busy;
+        let down = self.quick >= self.patience && !needed;
         if down {
             self.quick = 0;
             self.stood_down = true;
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_domain_keeps_its_observer() {
+    fn a_domain_that_computes_keeps_its_observer() {
         let mut pace = Pace::new(Instant::now());
         for _ in 0..2 * MAX_PATIENCE {
             pace.batch(pace.last, 1);

@@ -6,13 +6,15 @@ use std::{
 };
 
 use super::{
-    poller::{Poller, Readiness, Registrar, Token},
+    found::Found,
+    observer::LOOK_GAP,
+    poller::{Poller, Registrar, Token},
     sources::Sources,
 };
 #[cfg(unix)]
 use crate::protocol::bell;
 use crate::{
-    events::{Counted, Interrupt, Seat},
+    events::{Interrupt, Seat},
     sync::Arc,
 };
 
@@ -28,8 +30,9 @@ const PIPE: Token = Token(usize::MAX - 1);
 pub(super) struct Pipe {
     poller: Box<dyn Poller>,
     seat: Seat,
-    /// What it has found, until it is applied.
-    found: Vec<(Token, Readiness)>,
+    found: Found,
+    /// When it was last polled where a task asked.
+    looked: Instant,
     #[cfg(unix)]
     ends: Arc<Ends>,
     /// Without a pipe that can be polled, the poller's own wake-up takes its place.
@@ -63,7 +66,13 @@ impl Pipe {
             ioctl_fionbio(end, true)?;
         }
         registrar.add(reader.as_fd(), PIPE)?;
-        Ok(Self { poller, seat, found: Vec::new(), ends: Arc::new(Ends { reader, writer }) })
+        Ok(Self {
+            poller,
+            seat,
+            found: Found::default(),
+            looked: Instant::now(),
+            ends: Arc::new(Ends { reader, writer }),
+        })
     }
 
     #[cfg(not(unix))]
@@ -72,7 +81,13 @@ impl Pipe {
         registrar: &Arc<dyn Registrar>,
         seat: Seat,
     ) -> io::Result<Self> {
-        Ok(Self { poller, seat, found: Vec::new(), registrar: registrar.clone() })
+        Ok(Self {
+            poller,
+            seat,
+            found: Found::default(),
+            looked: Instant::now(),
+            registrar: registrar.clone(),
+        })
     }
 
     #[cfg(unix)]
@@ -94,10 +109,10 @@ impl Pipe {
             _ if !block => Some(Duration::ZERO),
             deadline => deadline.map(|at| at.saturating_duration_since(Instant::now())),
         };
-        self.poller.poll(timeout, &mut self.found)?;
+        self.poller.poll(timeout, &mut self.found.polled)?;
         #[cfg(unix)]
-        if let Some(at) = self.found.iter().position(|(token, _)| *token == PIPE) {
-            self.found.swap_remove(at);
+        if let Some(at) = self.found.polled.iter().position(|(token, _)| *token == PIPE) {
+            self.found.polled.swap_remove(at);
             bell::silence(&*self.ends)?;
         }
         Ok(())
@@ -107,13 +122,23 @@ impl Pipe {
         !self.found.is_empty()
     }
 
+    /// A task computes: is there news?
+    pub(super) fn busy(&mut self) -> bool {
+        let now = Instant::now();
+        if self.has_found() || now.duration_since(self.looked) < LOOK_GAP {
+            return self.has_found();
+        }
+        self.looked = now;
+        // An error shows again in the `select` that follows.
+        let failed = self.poll(false, None).is_err();
+        self.found.keep(&self.seat);
+        failed || self.has_found()
+    }
+
     /// Tells the sources what was found; whether it was anything.
     pub(super) fn apply(&mut self, sources: &mut Sources) -> bool {
         let any = self.has_found();
-        if any {
-            self.seat.count(Counted::Harvested, self.found.len());
-        }
-        sources.apply_all(&mut self.found);
+        self.found.apply(sources, &self.seat);
         any
     }
 }

@@ -15,7 +15,7 @@ use vigie::{
 };
 
 use crate::support::{
-    Drops, Gate, Log, Shared, Traced, alone, alone_with, each, eventually, plain, soon, turns,
+    Drops, Gate, Log, Shared, Sleeper, Traced, alone, alone_with, each, eventually, plain, soon, turns,
 };
 
 /// What is known of a closure that waits to be let go.
@@ -308,9 +308,15 @@ fn the_future_of_one_under_way_may_move() {
             .run(async {
                 let (begun, _) = Held::begin();
                 let (held, future) = begun.await;
-                let there = call(move || future);
+                let (told, heard) = mpsc::channel();
+                let there = call(move || {
+                    told.send(Sleeper::here()).unwrap();
+                    future
+                });
+                let here = Sleeper::here();
                 let thread = thread::spawn(move || {
-                    thread::sleep(Duration::from_millis(10));
+                    heard.recv().unwrap().wait();
+                    here.wait();
                     held.let_go();
                 });
                 there.await.unwrap().unwrap();
@@ -322,24 +328,36 @@ fn the_future_of_one_under_way_may_move() {
 
 #[test]
 fn a_task_that_waits_for_the_pool_is_not_stuck() {
-    let nap = || thread::sleep(Duration::from_millis(10));
     each(|builder| {
         builder
             .deadlocks(Deadlocks::ClosedWorld)
             .run(async move {
-                unblock(nap).await.unwrap();
-                call(move || unblock(nap)).await.unwrap().unwrap();
+                let here = Sleeper::here();
+                let nap = || {
+                    let here = here.clone();
+                    move || here.wait()
+                };
+                unblock(nap()).await.unwrap();
+                let caller = nap();
+                let called = call(|| {
+                    let there = Sleeper::here();
+                    unblock(move || {
+                        there.wait();
+                        caller();
+                    })
+                });
+                called.await.unwrap().unwrap();
                 // Nor is one that has been cancelled.
                 let began = Gate::default();
-                let begins = began.clone();
+                let (begins, awaited) = (began.clone(), nap());
                 let task = spawn(unblock(move || {
                     begins.open();
-                    nap();
+                    awaited();
                 }));
                 began.opened().await;
                 task.cancel().await.unwrap();
                 // Nor one that waits by a waker of its own.
-                or(unblock(nap), pending()).await.unwrap();
+                or(unblock(nap()), pending()).await.unwrap();
             })
             .unwrap();
     });

@@ -123,6 +123,7 @@ impl Client {
     }
 
     /// The next line, its end included; empty at the end.
+    #[cfg(feature = "sync")]
     fn line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();

@@ -194,6 +194,43 @@ pub(crate) fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     true
 }
 
+/// A thread, as others see it.
+#[derive(Clone)]
+#[cfg(feature = "blocking")]
+pub(crate) struct Sleeper {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    status: std::path::PathBuf,
+}
+
+#[cfg(feature = "blocking")]
+impl Sleeper {
+    /// This one.
+    pub(crate) fn here() -> Self {
+        Self {
+            #[cfg(all(target_os = "linux", not(miri)))]
+            status: std::fs::canonicalize("/proc/thread-self").unwrap().join("status"),
+        }
+    }
+
+    /// Waits until it sleeps, and sleeps on. Where the system does not tell, it is given the time to.
+    pub(crate) fn wait(&self) {
+        #[cfg(all(target_os = "linux", not(miri)))]
+        {
+            let mut seen = (0, 0);
+            let sleeps = || {
+                let status = std::fs::read_to_string(&self.status).unwrap();
+                let naps = proc::number_after(&status, "\nvoluntary_ctxt_switches:");
+                let same = status.contains("\nState:\tS") && naps == seen.0;
+                seen = (naps, if same { seen.1 + 1 } else { 0 });
+                seen.1 == 5
+            };
+            assert!(eventually(sleeps), "it is awake");
+        }
+        #[cfg(not(all(target_os = "linux", not(miri))))]
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 const CHILD: &str = "VIGIE_TEST_CHILD";
 
 /// This binary again, to run the one test `name`, as in `"module::test"`.
@@ -278,7 +315,7 @@ pub(crate) mod proc {
         statuses.map(|status| number_after(&status, "\nvoluntary_ctxt_switches:")).sum()
     }
 
-    fn number_after(text: &str, label: &str) -> usize {
+    pub(crate) fn number_after(text: &str, label: &str) -> usize {
         let rest = text.split(label).nth(1).unwrap();
         rest.split_whitespace().next().unwrap().parse().unwrap()
     }

@@ -409,6 +409,34 @@ fn the_events_hear_of_every_64th_question() {
 }
 
 #[test]
+fn what_the_events_have_found_is_told_until_the_task_gives_way() {
+    let (builder, _) = probed();
+    builder
+        .quanta(1000)
+        .run(async {
+            let ask = |times| (0..times).filter(|_| should_yield()).count();
+            let find = |found| tell(|probe| probe.busy = found);
+            find(true);
+            assert_eq!(ask(63), 0);
+            assert!(should_yield());
+            find(false);
+            assert_eq!(ask(100), 100, "nobody gave way");
+            let next = spawn(async { should_yield() });
+            yield_now().await;
+            assert!(next.await.unwrap(), "nor was there a `select` before the next slice");
+            while should_yield() {
+                yield_now().await;
+            }
+            // More often after there was news, and each time half as often again.
+            for (heard, questions) in [(1, 8 - 1), (2, 16), (3, 32), (4, 64), (5, 64)] {
+                assert_eq!((ask(questions - 1), tell(|probe| probe.asked)), (0, heard), "now there was");
+                assert_eq!((ask(1), tell(|probe| probe.asked)), (0, heard + 1));
+            }
+        })
+        .unwrap();
+}
+
+#[test]
 fn yield_if_needed_gives_way_only_to_news() {
     let (builder, _) = probed();
     builder

@@ -3,14 +3,13 @@
 use std::{
     io::{Read, SeekFrom, Write},
     thread,
-    time::Duration,
 };
 
 use futures_lite::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, future::poll_once};
 use vigie::{Deadlocks, fs::File, spawn};
 
 use super::{Dir, std_fs};
-use crate::support::{each, plain, soon, turns};
+use crate::support::{Sleeper, each, plain, soon, turns};
 
 /// A pipe, of which the test has the other end.
 fn pipe(dir: &Dir) -> (File, std_fs::File) {
@@ -116,8 +115,9 @@ fn a_task_that_waits_for_a_file_is_not_stuck() {
         .run(async move {
             let dir = Dir::new();
             let (mut file, mut peer) = pipe(&dir);
+            let here = Sleeper::here();
             let thread = thread::spawn(move || {
-                thread::sleep(Duration::from_millis(20));
+                here.wait();
                 peer.write_all(b"ahoy").unwrap();
                 peer
             });
