@@ -7,7 +7,7 @@ use crate::{domain::Local, protocol::Parker, sync::Arc};
 
 /// Questions from one closer look to the next, where nothing happens.
 const SELDOM: u32 = 64;
-/// The same after one that found news; twice as many after each that did not.
+/// The same after there was news; twice as many after each look that found none.
 const OFTEN: u32 = 8;
 
 struct Hint {
@@ -17,8 +17,6 @@ struct Hint {
     left: Cell<u32>,
     /// From one to the next.
     interval: Cell<u32>,
-    /// So many were, before news was overdue, since when each question takes a closer look.
-    before: Cell<u32>,
 }
 
 thread_local! {
@@ -28,7 +26,6 @@ thread_local! {
             parker: Cell::new(None),
             left: Cell::new(SELDOM - 1),
             interval: Cell::new(SELDOM),
-            before: Cell::new(0),
         })
     };
 }
@@ -37,11 +34,12 @@ thread_local! {
 /// domain waits; false outside of a runtime, and when only other ready tasks of this domain wait.
 ///
 /// It costs a relaxed load and the way to it, a few nanoseconds, and every 64th call asks the events whether
-/// there is something that only this thread can find out; more often, down to every 8th, after that was so.
-/// While much comes in it is there that the domain polls, at most each 10 µs, and so an event may be heard of
-/// as many questions late; where these take longer than 200 µs it leaves that to the observer again. Once
-/// true, the answer stays so until the task has given way. A long computation calls it in its inner loop and, where it may, awaits [`yield_now`](crate::yield_now)
-/// when the answer is true; the awaitable form of both is [`yield_if_needed`](crate::yield_if_needed).
+/// there is something that only this thread can find out; more often, down to every 8th, after news has
+/// resumed tasks. While much comes in it is there that the domain polls, at most each 10 µs, and so an event
+/// may be heard of as many questions late, once: where they took longer than 200 µs it leaves that to the
+/// observer again. What has been true stays so until the task has given way. A long computation calls it in
+/// its inner loop and, where it may, awaits [`yield_now`](crate::yield_now) when the answer is true; the
+/// awaitable form of both is [`yield_if_needed`](crate::yield_if_needed).
 ///
 /// ```
 /// vigie::run(async {
@@ -78,7 +76,7 @@ impl Hint {
         let news = Local::with(|local| {
             if !local.overdue.get() {
                 let news = local.ask_events(|events| events.busy()).unwrap_or(false);
-                self.interval.set(if news { OFTEN } else { SELDOM.min(2 * self.interval.get()) });
+                self.interval.set(SELDOM.min(2 * self.interval.get()));
                 self.restart();
                 // Whoever asks before the `select` that finds it hears the same.
                 local.unseen.set(local.unseen.get() || news);
@@ -117,14 +115,23 @@ pub(super) fn restart() {
     HINT.with(|hint| hint.restart());
 }
 
+/// News has resumed tasks, and more may come: for a while a closer look is taken more often.
+pub(super) fn quicken() {
+    HINT.with(|hint| {
+        hint.interval.set(OFTEN);
+        hint.left.set(hint.left.get().min(OFTEN - 1));
+    });
+}
+
 impl Local {
     /// Is news known already that the slice should give way to?
     #[inline]
     pub(super) fn set_overdue(&self, overdue: bool) {
         if self.overdue.replace(overdue) != overdue {
             HINT.with(|hint| match overdue {
-                true => hint.before.set(hint.left.replace(0)),
-                false => hint.left.set(hint.before.get()),
+                true => hint.left.set(0),
+                // There was a `select` since.
+                false => hint.restart(),
             });
         }
     }

@@ -75,6 +75,9 @@ impl Local {
     /// A slice for each task that has been signalled so far, at most so many; how many it were.
     fn run_batch(&self, limit: usize) -> usize {
         let signalled = self.queue.borrow().signalled().min(limit);
+        if signalled > 0 {
+            hint::quicken();
+        }
         for _ in 0..signalled {
             let (task, since) = self.queue.borrow_mut().pop_signalled();
             if let Some(since) = since {

@@ -226,7 +226,7 @@ pub trait Events: Any {
     /// Called now and then in the middle of a task that computes and asks
     /// [`should_yield`](crate::should_yield): would `select` have signals now? Events that need the
     /// domain's own thread to learn of news look for it here, without blocking. Once they have said so, they are not
-    /// asked again before the next `select`.
+    /// asked again before the next `select`: until then every task that asks hears that it should give way.
     ///
     /// ```
     /// use std::{io, sync::mpsc::{self, Receiver, Sender}};

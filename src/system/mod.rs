@@ -279,10 +279,10 @@ impl System {
                 }
             }
             Mode::Pipe(pipe) => {
-                any |= pipe.apply(&mut self.sources);
+                any |= pipe.apply(&mut self.sources)?;
                 if block || !self.sources.is_empty() {
                     pipe.poll(block && !any, self.timers.deadline())?;
-                    pipe.apply(&mut self.sources);
+                    pipe.apply(&mut self.sources)?;
                 }
                 self.timers.fire(signals);
             }

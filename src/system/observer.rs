@@ -152,7 +152,9 @@ impl Observer {
     /// poller.
     pub(super) fn before_park(&mut self, sources: &mut Sources) {
         // Of a trace that computes and asks, on the way here: the domain does not park then.
-        self.apply(sources);
+        if let Err(error) = self.apply(sources) {
+            self.news.send(News::Failed(error));
+        }
         if self.thread.is_some() {
             self.recall();
         }
@@ -204,7 +206,7 @@ impl Observer {
         if self.found.is_empty() && self.thread.is_some() {
             self.poll()?;
         }
-        Ok(self.apply(sources))
+        self.apply(sources)
     }
 
     fn poll(&mut self) -> io::Result<()> {
@@ -213,12 +215,12 @@ impl Observer {
         polled.unwrap_or(Ok(()))
     }
 
-    fn apply(&mut self, sources: &mut Sources) -> bool {
-        let woken = self.found.apply(sources, &self.seat);
+    fn apply(&mut self, sources: &mut Sources) -> io::Result<bool> {
+        let woken = self.found.apply(sources, &self.seat)?;
         if woken {
             self.harvests = self.harvests.saturating_add(1);
         }
-        woken
+        Ok(woken)
     }
 
     fn recall(&mut self) {
@@ -251,20 +253,20 @@ impl Observer {
         if free && gap.is_some_and(|gap| gap < LOOK_GAP) {
             return;
         }
-        self.looked = Some(now);
         // While the observer polls, the slices of others count as well: then it stays, needed or not.
         let seldom = gap.is_some_and(|gap| gap > SELDOM);
         self.hints.needed.store(seldom, Ordering::Relaxed);
-        if !free {
-            return;
-        }
-        // A poller that fails, it tells of.
-        if seldom || self.poll().is_err() {
+        if free && seldom {
             self.recall();
-        } else if self.found.is_empty() {
-            self.has_looked(false);
-        } else {
-            self.found.keep(&self.seat);
+        }
+        // A time that nobody keeps up to date says nothing later.
+        self.looked = (free || seldom).then_some(now);
+        if free && !seldom {
+            let polled = self.poll();
+            self.found.keep(polled, &self.seat);
+            if self.found.is_empty() {
+                self.has_looked(false);
+            }
         }
     }
 
@@ -299,7 +301,10 @@ mod tests {
         super::{found::Polled, poller::Readiness},
         *,
     };
-    use crate::{events::ready_queue, system::test_seat};
+    use crate::{
+        events::{ReadyReceiver, ready_queue},
+        system::test_seat,
+    };
 
     /// Reports what it was given, a batch for each poll.
     struct Scripted(std::vec::IntoIter<Polled>);
@@ -437,9 +442,8 @@ mod tests {
         observer.looked = Some(Instant::now() + Duration::from_secs(3600));
         observer.busy();
         assert!(!is_needed(&observer), "until it asks more often");
-        let heard = observer.looked;
         observer.busy();
-        assert_eq!(observer.looked, heard, "from when on the clock is not read");
+        assert!(observer.looked.is_none(), "from when on the clock is not read");
         end(observer);
     }
 
@@ -472,14 +476,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_observer_tells_of_a_poller_that_fails_while_a_task_computes() {
+    /// An observer whose poller fails where a task asks, and what the domain is told.
+    fn broken() -> (Observer, ReadyReceiver<News>) {
         let seat = test_seat();
         let (news, told) = ready_queue(&seat.signal_sender());
         let mut observer = Observer::new(Box::new(Broken), seat, news, false);
         observer.start().unwrap();
-        busy_soon(&mut observer);
-        observer.domain.parker().park(None);
+        assert!(busy_soon(&mut observer) && !observer.is_polled_for(), "there is something to be told");
+        (observer, told)
+    }
+
+    #[test]
+    fn a_poller_that_fails_while_a_task_computes_fails_the_next_look() {
+        let (mut observer, told) = broken();
+        let error = observer.look(&mut Sources::new()).unwrap_err();
+        assert_eq!(error.to_string(), "broken");
+        assert!(told.try_recv().is_none() && observer.found.is_empty());
+        end(observer);
+    }
+
+    #[test]
+    fn a_poller_that_failed_on_the_way_to_a_park_is_told_of() {
+        let (mut observer, told) = broken();
+        observer.before_park(&mut Sources::new());
+        assert!(observer.domain.is_notified(), "the domain does not sleep");
         assert!(matches!(told.try_recv(), Some(News::Failed(_))));
         end(observer);
     }

@@ -129,17 +129,16 @@ impl Pipe {
             return self.has_found();
         }
         self.looked = now;
-        // An error shows again in the `select` that follows.
-        let failed = self.poll(false, None).is_err();
-        self.found.keep(&self.seat);
-        failed || self.has_found()
+        let polled = self.poll(false, None);
+        self.found.keep(polled, &self.seat);
+        self.has_found()
     }
 
     /// Tells the sources what was found; whether it was anything.
-    pub(super) fn apply(&mut self, sources: &mut Sources) -> bool {
+    pub(super) fn apply(&mut self, sources: &mut Sources) -> io::Result<bool> {
         let any = self.has_found();
-        self.found.apply(sources, &self.seat);
-        any
+        self.found.apply(sources, &self.seat)?;
+        Ok(any)
     }
 }
 
@@ -167,12 +166,48 @@ impl bell::Pipe for Ends {
 mod tests {
     use std::thread;
 
-    use super::{super::poller, *};
+    use super::{
+        super::poller::{self, Readiness},
+        *,
+    };
     use crate::{
         protocol::{Parker, Ready, tests::rounds},
         sync::{AtomicU64, Ordering},
         system::{Backend, test_seat},
     };
+
+    /// Counts how often it is asked, and finds something, until it fails.
+    struct Fake(Arc<AtomicU64>);
+
+    impl Poller for Fake {
+        fn poll(&mut self, _: Option<Duration>, ready: &mut Vec<(Token, Readiness)>) -> io::Result<()> {
+            if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
+                return Err(io::Error::other("broken"));
+            }
+            ready.push((Token(0), Readiness::READ));
+            Ok(())
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "it polls")]
+    fn where_a_task_asks_it_polls_when_it_is_time_and_tells_of_it_until_it_is_applied() {
+        let polls = Arc::new(AtomicU64::new(0));
+        let (_, registrar) = poller::open(Backend::default()).unwrap();
+        let mut pipe = Pipe::new(Box::new(Fake(polls.clone())), &registrar, test_seat()).unwrap();
+        let mut sources = Sources::new();
+        let asked = || polls.load(Ordering::Relaxed);
+
+        pipe.looked = Instant::now() + Duration::from_secs(3600);
+        assert!(!pipe.busy() && asked() == 0, "it is too soon");
+        pipe.looked = Instant::now() - LOOK_GAP;
+        assert!(pipe.busy() && pipe.busy() && asked() == 1);
+        assert!(pipe.apply(&mut sources).unwrap(), "it was found");
+        pipe.looked = Instant::now() - LOOK_GAP;
+        assert!(pipe.busy() && asked() == 2, "a failure is to be told");
+        assert_eq!(pipe.apply(&mut sources).unwrap_err().to_string(), "broken");
+        assert!(!pipe.has_found());
+    }
 
     /// The real pipe and poller: each ring ends a sleep, now one by one, now in bursts.
     #[test]
