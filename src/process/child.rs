@@ -194,13 +194,13 @@ impl Child {
     ///
     /// ```
     /// use std::{io, os::unix::process::ExitStatusExt};
-    /// use vigie::{process::Command, signal::SIGINT};
+    /// use vigie::{process::Command, signal::SIGTERM};
     ///
     /// vigie::run(async {
     ///     let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
     ///     assert_eq!(child.send_signal(-1).unwrap_err().kind(), io::ErrorKind::InvalidInput);
-    ///     child.send_signal(SIGINT).unwrap();
-    ///     assert_eq!(child.wait().await.unwrap().signal(), Some(SIGINT));
+    ///     child.send_signal(SIGTERM).unwrap();
+    ///     assert_eq!(child.wait().await.unwrap().signal(), Some(SIGTERM));
     /// }).unwrap();
     /// ```
     pub fn send_signal(&mut self, signal: i32) -> io::Result<()> {
