@@ -36,7 +36,7 @@ impl Extent {
     const FULL: Self = Self {
         repetitions: 5,
         warm_up: Duration::from_millis(150),
-        echo: Duration::from_millis(600),
+        echo: Duration::from_millis(500),
         echo_connections: &[1, 4, 16, 128, 1000, 8000],
         many: 1000,
         load: Duration::from_millis(700),

@@ -19,10 +19,9 @@ const STEP: Duration = Duration::from_nanos(100);
 
 /// In nanoseconds of CPU time a sleeper, its spawn and its end included.
 pub(super) async fn measure<N: Near>(near: &N, sleepers: Sleepers, count: u32) -> io::Result<f64> {
-    let few = warm_up(count);
-    let before = once(near, sleepers, few, Duration::from_millis(10)).await?;
-    // Half as long again as it will take all to fall asleep, by that.
-    let mut nap = Duration::from_millis(20) + before.prepared * (3 * count / few) / 2;
+    let nap = |count| Duration::from_millis(20) + to_fall_asleep(sleepers) * count;
+    once(near, sleepers, warm_up(count), nap(warm_up(count))).await?;
+    let mut nap = nap(count);
     loop {
         let measured = once(near, sleepers, count, nap).await?;
         if measured.prepared < nap {
@@ -30,6 +29,16 @@ pub(super) async fn measure<N: Near>(near: &N, sleepers: Sleepers, count: u32) -
         }
         nap = measured.prepared * 2;
     }
+}
+
+/// More than the slowest runtime takes to bring one of a million to sleep, and to cancel every second one.
+/// Whoever needs longer all the same is measured again, on a heap that is not as fresh as that of the others.
+fn to_fall_asleep(sleepers: Sleepers) -> Duration {
+    Duration::from_micros(match sleepers {
+        Sleepers::Ascending | Sleepers::Descending => 2,
+        Sleepers::Random => 3,
+        Sleepers::HalfCancelled => 4,
+    })
 }
 
 struct Measured {
