@@ -29,6 +29,11 @@ impl Contender for Monoio {
         }
     }
 
+    /// Both have the same wheel of deadlines.
+    fn takes_part(&self, case: &Case) -> bool {
+        !matches!((self, case.what), (Self::Uring, What::Sleep(_)))
+    }
+
     fn measure(&self, case: &Case, count: u32) -> io::Result<Vec<f64>> {
         match case.what {
             What::Call { .. } | What::Cancel => unable("it starts no task on another thread"),
