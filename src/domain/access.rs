@@ -2,6 +2,7 @@
 
 use std::{
     any::{Any, type_name},
+    io,
     task::{Context, Poll},
     time::Instant,
 };
@@ -52,8 +53,7 @@ pub fn can_suspend() -> Result<(), EventsError> {
     Local::with(|local| match local.events.try_borrow() {
         // In use means that they are there.
         Ok(events) if events.is_none() => Err(EventsError::NoEvents),
-        _ if local.is_ending() => Err(EventsError::Ending),
-        _ => Ok(()),
+        _ => local.may_suspend(),
     })
     .unwrap_or(Err(EventsError::OutsideRuntime))
 }
@@ -88,13 +88,7 @@ pub fn can_suspend() -> Result<(), EventsError> {
 /// }).unwrap();
 /// ```
 pub fn with<E: Events, R>(f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError> {
-    Local::with(|local| {
-        let mut events = local.events.try_borrow_mut().map_err(|_| EventsError::InUse)?;
-        let events: &mut dyn Any = events.as_deref_mut().ok_or(EventsError::NoEvents)?;
-        let events = events.downcast_mut().ok_or(EventsError::OtherEvents(type_name::<E>()))?;
-        Ok(f(events))
-    })
-    .unwrap_or(Err(EventsError::OutsideRuntime))
+    Local::with(|local| local.with_events(f)).unwrap_or(Err(EventsError::OutsideRuntime))
 }
 
 /// The way to the current domain from any thread.
@@ -202,7 +196,39 @@ pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> P
     polled
 }
 
+/// [`charged`], for what needs the current domain's events: one look at where this runs is enough for all.
+pub(crate) fn charged_with<E: Events, T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&Local, &mut E, &mut Context<'_>) -> Poll<io::Result<T>>,
+) -> Poll<io::Result<T>> {
+    let Some(local) = Local::here() else {
+        return Poll::Ready(Err(EventsError::OutsideRuntime.into()));
+    };
+    if local.budget() == 0 {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    let polled = local.with_events(|events| poll(&local, events, cx));
+    let polled = polled.unwrap_or_else(|error| Poll::Ready(Err(error.into())));
+    if polled.is_ready() {
+        local.spend();
+    }
+    polled
+}
+
 impl Local {
+    /// Could the code that runs wait for the domain's events, which are there?
+    pub(crate) fn may_suspend(&self) -> Result<(), EventsError> {
+        if self.is_ending() { Err(EventsError::Ending) } else { Ok(()) }
+    }
+
+    fn with_events<E: Events, R>(&self, f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError> {
+        let mut events = self.events.try_borrow_mut().map_err(|_| EventsError::InUse)?;
+        let events: &mut dyn Any = events.as_deref_mut().ok_or(EventsError::NoEvents)?;
+        let events = events.downcast_mut().ok_or(EventsError::OtherEvents(type_name::<E>()))?;
+        Ok(f(events))
+    }
+
     fn budget(&self) -> u32 {
         self.budget.get()
     }

@@ -15,8 +15,8 @@ use fastrand::Rng;
 
 use crate::{
     domain::{
-        AbortOnUnwind, Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, hint, hooks::Hooks, rare::Rare,
-        run_queue::RunQueue,
+        AbortOnUnwind, Ask, Deadlocks, Domain, Fatal, Group, Message, Shared, TaskId, hint, hooks::Hooks,
+        rare::Rare, run_queue::RunQueue,
     },
     domain_local::Values,
     error::TaskError,
@@ -179,6 +179,12 @@ impl Local {
         CURRENT.with(|current| current.borrow().as_ref().map(f))
     }
 
+    /// The domain that runs on this thread. For much code [`with`](Self::with) is slower, since that is not in line.
+    #[inline]
+    pub(crate) fn here() -> Option<Rc<Self>> {
+        CURRENT.with(|current| current.borrow().clone())
+    }
+
     /// Makes this thread the domain's for as long as the guard lives.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         CURRENT.with(|current| *current.borrow_mut() = Some(self.clone()));
@@ -250,6 +256,10 @@ impl Local {
 
     pub(crate) fn current_key(&self) -> Option<Key> {
         self.current.borrow().as_ref().map(|task| task.node().key)
+    }
+
+    pub(crate) fn current_id(&self) -> Option<TaskId> {
+        self.current_key().map(|key| TaskId::new(self.shared.domain(), key))
     }
 
     /// The task whose slice, or whose end, this is.

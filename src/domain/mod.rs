@@ -145,8 +145,7 @@ impl TaskId {
     /// }).unwrap();
     /// ```
     pub fn current() -> Option<Self> {
-        let key = Local::with(|local| local.current_key().map(|key| (local.shared.domain(), key)));
-        key.flatten().map(|(domain, key)| Self { domain, key })
+        Local::with(|local| local.current_id()).flatten()
     }
 
     pub(crate) fn new(domain: Domain, key: Key) -> Self {

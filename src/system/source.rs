@@ -12,7 +12,11 @@ use super::{
     Direction, Home, News, System,
     poller::{AsFd, Fd, Readiness, Token},
 };
-use crate::{domain::Domain, events, sync::Arc};
+use crate::{
+    domain::{Domain, Local, access::charged_with},
+    events,
+    sync::Arc,
+};
 
 /// A descriptor that any domain can watch, one at a time: it is registered with the poller of the
 /// domain that first has to wait for it, and follows when it is used on another. `Send`, but not
@@ -65,16 +69,14 @@ impl<T: AsFd> Source<T> {
         mut operate: impl FnMut(&T) -> io::Result<R>,
         is_short: impl FnOnce(&R) -> bool,
     ) -> Poll<io::Result<R>> {
-        events::charged(cx, |cx| {
-            let done = events::with(|system: &mut System| {
-                self.try_io(system, cx, direction, &mut operate, is_short)
-            });
-            done.unwrap_or_else(|error| Poll::Ready(Err(error.into())))
+        charged_with(cx, |local, system, cx| {
+            self.try_io(local, system, cx, direction, &mut operate, is_short)
         })
     }
 
     fn try_io<R>(
         &self,
+        local: &Local,
         system: &mut System,
         cx: &mut Context<'_>,
         direction: Direction,
@@ -83,9 +85,9 @@ impl<T: AsFd> Source<T> {
     ) -> Poll<io::Result<R>> {
         let here = self.registered(system);
         if let Some(token) = here
-            && system.sources.poll_ready(token, direction, cx.waker()).is_pending()
+            && system.sources.poll_ready(token, direction, cx.waker(), || local.current_id()).is_pending()
         {
-            return match events::can_suspend() {
+            return match local.may_suspend() {
                 Ok(()) => Poll::Pending,
                 Err(error) => Poll::Ready(Err(error.into())),
             };
@@ -94,8 +96,8 @@ impl<T: AsFd> Source<T> {
             match operate(self.get()) {
                 Ok(done) => {
                     if let Some(token) = here
-                        && system.registrar.tells_closed()
                         && is_short(&done)
+                        && system.registrar.tells_closed()
                     {
                         system.sources.came_short(token, direction.ready());
                     }
@@ -103,7 +105,7 @@ impl<T: AsFd> Source<T> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if let Err(error) = events::can_suspend() {
+                    if let Err(error) = local.may_suspend() {
                         return Poll::Ready(Err(error.into()));
                     }
                     // The poller tells of every change after this: the registration comes with the
@@ -114,7 +116,8 @@ impl<T: AsFd> Source<T> {
                         Err(error) => return Poll::Ready(Err(error)),
                     };
                     system.sources.clear(token, direction);
-                    let _pending = system.sources.poll_ready(token, direction, cx.waker());
+                    let who = || local.current_id();
+                    let _pending = system.sources.poll_ready(token, direction, cx.waker(), who);
                     return match self.rearm(system, token) {
                         Ok(()) => Poll::Pending,
                         Err(error) => Poll::Ready(Err(error)),
@@ -177,14 +180,12 @@ impl<T: AsFd> Source<T> {
     /// Has the task woken when the source is ready for what `interest`, a set of `READ`, `WRITE` and
     /// `URGENT`, says. Ready, it stays so until [`clear`](Self::clear) says that an operation would block.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, interest: Readiness) -> Poll<io::Result<Told>> {
-        events::charged(cx, |cx| {
-            let told = events::with(|system: &mut System| self.try_ready(system, cx, interest));
-            told.unwrap_or_else(|error| Poll::Ready(Err(error.into())))
-        })
+        charged_with(cx, |local, system, cx| self.try_ready(local, system, cx, interest))
     }
 
     fn try_ready(
         &self,
+        local: &Local,
         system: &mut System,
         cx: &mut Context<'_>,
         interest: Readiness,
@@ -193,10 +194,12 @@ impl<T: AsFd> Source<T> {
             Ok(token) => token,
             Err(error) => return Poll::Ready(Err(error)),
         };
-        if let Poll::Ready(told) = system.sources.poll_told(token, interest, cx.waker()) {
+        if let Poll::Ready(told) =
+            system.sources.poll_told(token, interest, cx.waker(), || local.current_id())
+        {
             return Poll::Ready(Ok(told));
         }
-        match events::can_suspend().map_err(io::Error::from).and_then(|()| self.rearm(system, token)) {
+        match local.may_suspend().map_err(io::Error::from).and_then(|()| self.rearm(system, token)) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }

@@ -6,7 +6,7 @@ use super::{
     poller::{Readiness, Token},
     waiters::Waiters,
 };
-use crate::{protocol::Tokens, task::shielded};
+use crate::{domain::TaskId, protocol::Tokens, task::shielded};
 
 /// What is waited for: that data can come, or go, or that urgent data is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,8 +154,15 @@ impl Sources {
         }
     }
 
-    /// Is the source ready, as far as is known? If not, `waker` is woken when it is.
-    pub(super) fn poll_ready(&mut self, token: Token, direction: Direction, waker: &Waker) -> Poll<()> {
+    /// Is the source ready, as far as is known? If not, `waker` is woken when it is, for the task that `who` tells.
+    #[inline]
+    pub(super) fn poll_ready(
+        &mut self,
+        token: Token,
+        direction: Direction,
+        waker: &Waker,
+        who: impl FnOnce() -> Option<TaskId>,
+    ) -> Poll<()> {
         let turn = self.turn;
         let Some(entry) = self.entry(token) else {
             return Poll::Ready(());
@@ -163,7 +170,7 @@ impl Sources {
         if entry.ready.has_any(direction.awaited()) {
             return Poll::Ready(());
         }
-        entry.waiters(direction).add(waker, turn);
+        entry.waiters(direction).add(waker, who(), turn);
         Poll::Pending
     }
 
@@ -215,12 +222,18 @@ impl Sources {
     }
 
     /// The same; if it is ready in none, `waker` is woken when it is.
-    pub(super) fn poll_told(&mut self, token: Token, interest: Readiness, waker: &Waker) -> Poll<Told> {
+    pub(super) fn poll_told(
+        &mut self,
+        token: Token,
+        interest: Readiness,
+        waker: &Waker,
+        who: impl Fn() -> Option<TaskId>,
+    ) -> Poll<Told> {
         if let Some(told) = self.told(token, interest) {
             return Poll::Ready(told);
         }
         for direction in Direction::of(interest) {
-            let _pending = self.poll_ready(token, direction, waker);
+            let _pending = self.poll_ready(token, direction, waker, &who);
         }
         Poll::Pending
     }
@@ -231,7 +244,7 @@ impl Sources {
     /// A source that is ready for nothing, and that somebody waits to read.
     pub(super) fn awaited(&mut self) -> Token {
         let token = self.insert(Readiness::NONE).unwrap();
-        assert!(self.poll_ready(token, Direction::Read, Waker::noop()).is_pending());
+        assert!(self.poll_ready(token, Direction::Read, Waker::noop(), || None).is_pending());
         token
     }
 

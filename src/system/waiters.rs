@@ -28,10 +28,11 @@ impl Waiters {
         Self { list: Vec::new(), thinned: 0 }
     }
 
-    pub(super) fn add(&mut self, waker: &Waker, turn: u64) {
+    /// Notes that `task` waits, or somebody outside of any.
+    pub(super) fn add(&mut self, waker: &Waker, task: Option<TaskId>, turn: u64) {
         if let Some(waiter) = self.list.iter_mut().find(|waiter| waiter.waker.will_wake(waker)) {
             waiter.asked = false;
-            waiter.task = TaskId::current();
+            waiter.task = task;
             return;
         }
         // With this they never pile up, and the search costs no more than the growth that it may save. Not
@@ -41,7 +42,7 @@ impl Waiters {
             self.thinned = turn;
             self.thin_out();
         }
-        self.list.push(Waiter { waker: waker.clone(), task: TaskId::current(), asked: false });
+        self.list.push(Waiter { waker: waker.clone(), task, asked: false });
     }
 
     /// Drops the wakers that cancelled tasks have left, which are woken first: one may be somebody else's who
@@ -65,6 +66,13 @@ impl Waiters {
 
     /// Wakes all; whether there was any. One that panics has only itself to blame, and stops nobody.
     pub(super) fn wake(&mut self) -> bool {
+        // Most often it is one, for which a drain is a long way.
+        if self.list.len() == 1
+            && let Some(waiter) = self.list.pop()
+        {
+            shielded(|| waiter.waker.wake());
+            return true;
+        }
         let any = !self.is_empty();
         for waiter in self.list.drain(..) {
             shielded(|| waiter.waker.wake());
