@@ -2,7 +2,6 @@
 
 use std::{
     any::{Any, type_name},
-    io,
     task::{Context, Poll},
     time::Instant,
 };
@@ -184,33 +183,25 @@ pub fn ready_since<R>(at: Instant, f: impl FnOnce() -> R) -> R {
 /// }).unwrap();
 /// ```
 pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-    let budget = Local::with(|local| local.budget());
-    if budget == Some(0) {
-        cx.waker().wake_by_ref();
-        return Poll::Pending;
-    }
-    let polled = poll(cx);
-    if polled.is_ready() {
-        Local::with(|local| local.spend());
-    }
-    polled
+    charged_here(cx, |_, cx| poll(cx))
 }
 
-/// [`charged`], for what needs the current domain's events: one look at where this runs is enough for all.
-pub(crate) fn charged_with<E: Events, T>(
+/// [`charged`] for who needs the domain as well: one look at where this runs is enough for all.
+#[inline]
+pub(crate) fn charged_here<T>(
     cx: &mut Context<'_>,
-    poll: impl FnOnce(&Local, &mut E, &mut Context<'_>) -> Poll<io::Result<T>>,
-) -> Poll<io::Result<T>> {
-    let Some(local) = Local::here() else {
-        return Poll::Ready(Err(EventsError::OutsideRuntime.into()));
-    };
-    if local.budget() == 0 {
+    poll: impl FnOnce(Option<&Local>, &mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    let local = Local::here();
+    let local = local.as_deref();
+    if local.is_some_and(|local| local.budget() == 0) {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
-    let polled = local.with_events(|events| poll(&local, events, cx));
-    let polled = polled.unwrap_or_else(|error| Poll::Ready(Err(error.into())));
-    if polled.is_ready() {
+    let polled = poll(local, cx);
+    if polled.is_ready()
+        && let Some(local) = local
+    {
         local.spend();
     }
     polled
@@ -222,7 +213,7 @@ impl Local {
         if self.is_ending() { Err(EventsError::Ending) } else { Ok(()) }
     }
 
-    fn with_events<E: Events, R>(&self, f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError> {
+    pub(crate) fn with_events<E: Events, R>(&self, f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError> {
         let mut events = self.events.try_borrow_mut().map_err(|_| EventsError::InUse)?;
         let events: &mut dyn Any = events.as_deref_mut().ok_or(EventsError::NoEvents)?;
         let events = events.downcast_mut().ok_or(EventsError::OtherEvents(type_name::<E>()))?;

@@ -13,8 +13,8 @@ use super::{
     poller::{AsFd, Fd, Readiness, Token},
 };
 use crate::{
-    domain::{Domain, Local, access::charged_with},
-    events,
+    domain::{Domain, Local, access::charged_here},
+    events::{self, EventsError},
     sync::Arc,
 };
 
@@ -34,6 +34,19 @@ struct Registration {
     domain: Domain,
     token: Token,
     home: Arc<Home>,
+}
+
+/// Charges an operation that needs the system's events to the current slice.
+#[inline]
+fn charged<R>(
+    cx: &mut Context<'_>,
+    operate: impl FnOnce(&Local, &mut System, &mut Context<'_>) -> Poll<io::Result<R>>,
+) -> Poll<io::Result<R>> {
+    charged_here(cx, |local, cx| {
+        let local = local.ok_or(EventsError::OutsideRuntime);
+        let done = local.and_then(|local| local.with_events(|system| operate(local, system, cx)));
+        done.unwrap_or_else(|error| Poll::Ready(Err(error.into())))
+    })
 }
 
 impl<T: AsFd> Source<T> {
@@ -69,9 +82,7 @@ impl<T: AsFd> Source<T> {
         mut operate: impl FnMut(&T) -> io::Result<R>,
         is_short: impl FnOnce(&R) -> bool,
     ) -> Poll<io::Result<R>> {
-        charged_with(cx, |local, system, cx| {
-            self.try_io(local, system, cx, direction, &mut operate, is_short)
-        })
+        charged(cx, |local, system, cx| self.try_io(local, system, cx, direction, &mut operate, is_short))
     }
 
     fn try_io<R>(
@@ -180,7 +191,7 @@ impl<T: AsFd> Source<T> {
     /// Has the task woken when the source is ready for what `interest`, a set of `READ`, `WRITE` and
     /// `URGENT`, says. Ready, it stays so until [`clear`](Self::clear) says that an operation would block.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, interest: Readiness) -> Poll<io::Result<Told>> {
-        charged_with(cx, |local, system, cx| self.try_ready(local, system, cx, interest))
+        charged(cx, |local, system, cx| self.try_ready(local, system, cx, interest))
     }
 
     fn try_ready(
