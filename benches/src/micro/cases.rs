@@ -44,15 +44,15 @@ pub const CASES: [Case; 17] = {
     use Sleepers::{Ascending, Descending, HalfCancelled, Random};
     use What::{Call, Cancel, Sleep, Spawn, Wake, Yield};
     [
-        case(1, "yield-0", Yield { idle: 0 }, 1_000_000, 20_000),
-        case(1, "yield-1", Yield { idle: 1 }, 1_000_000, 20_000),
-        case(1, "yield-1000", Yield { idle: 1000 }, 1_000_000, 10_000),
-        case(2, "spawn", Spawn, 200_000, 10_000),
-        case(3, "call-parked", Call { parked: true }, 250, 20),
-        case(3, "call-hot", Call { parked: false }, 3_000, 200),
-        case(4, "cancel", Cancel, 300, 20),
-        case(5, "wake-awake", Wake { parked: false }, 60_000, 5_000),
-        case(5, "wake-parked", Wake { parked: true }, 250, 20),
+        case(1, "yield-0", Yield { idle: 0 }, 1_500_000, 20_000),
+        case(1, "yield-1", Yield { idle: 1 }, 1_500_000, 20_000),
+        case(1, "yield-1000", Yield { idle: 1000 }, 1_500_000, 10_000),
+        case(2, "spawn", Spawn, 300_000, 10_000),
+        case(3, "call-parked", Call { parked: true }, 400, 20),
+        case(3, "call-hot", Call { parked: false }, 5_000, 200),
+        case(4, "cancel", Cancel, 500, 20),
+        case(5, "wake-awake", Wake { parked: false }, 100_000, 5_000),
+        case(5, "wake-parked", Wake { parked: true }, 400, 20),
         case(9, "sleep-ascending", Sleep(Ascending), 100_000, 2_000),
         case(9, "sleep-descending", Sleep(Descending), 100_000, 2_000),
         case(9, "sleep-random", Sleep(Random), 100_000, 2_000),
@@ -87,7 +87,7 @@ impl Case {
         match (amount, self.what) {
             (Amount::Smoke, _) => 1,
             (Amount::Full, What::Sleep(_)) => 5,
-            (Amount::Full, _) => 15,
+            (Amount::Full, _) => 9,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Row 6: requests a second, and latencies, over the number of connections.
 
-use std::{io, iter};
+use std::io;
 
-use super::{Bench, extent::Echo, possible};
+use super::{Bench, possible};
 use crate::{
     args::{Mode, Serve},
     child::{Load, Server},
@@ -14,7 +14,6 @@ use crate::{
     servers::{self, Runtime},
 };
 
-#[derive(Clone, Copy)]
 struct Case {
     connections: usize,
     pin: bool,
@@ -38,16 +37,15 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
     let cases: Vec<Case> = [false, true]
         .iter()
         .flat_map(|&pin| counts.iter().map(move |&connections| Case { connections, pin }))
-        .flat_map(|case| iter::repeat_n(case, extent.echo(case.connections).turns))
         .collect();
     let runtimes: Vec<&Runtime> = servers::ALL.iter().collect();
     bench.compare(&mut gather, 6, &runtimes, &cases, Case::name, |case, runtime, gather| {
         let mut server = Server::start(&Serve { pin: case.pin, ..Serve::of(runtime.name) })?;
-        let Echo { warm_up, duration, .. } = extent.echo(case.connections);
+        let many = case.connections >= extent.many;
         let watched = server.load_watched(&Load {
             connections: case.connections,
-            duration,
-            warm_up,
+            duration: if many { extent.echo * 2 } else { extent.echo },
+            warm_up: if many { extent.warm_up * 2 } else { extent.warm_up },
             mode: Mode::Echo,
             pin: case.pin,
         })?;

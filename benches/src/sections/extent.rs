@@ -9,11 +9,9 @@ use crate::amount::Amount;
 pub struct Extent {
     pub repetitions: usize,
     pub warm_up: Duration,
+    pub echo: Duration,
     pub echo_connections: &'static [usize],
-    /// Of fewer connections than `many`.
-    pub echo: Echo,
-    /// Of so many, an answer takes long.
-    pub echo_many: Echo,
+    /// From so many on, an answer takes so long that all lasts twice as long.
     pub many: usize,
     /// For everything else under load: slow servers answer a few times in it.
     pub load: Duration,
@@ -27,20 +25,7 @@ pub struct Extent {
     pub starts: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub struct Echo {
-    /// In each repetition. The machine's speed changes within seconds: of many short turns the ratios tell more
-    /// than of few long ones.
-    pub turns: usize,
-    pub warm_up: Duration,
-    pub duration: Duration,
-}
-
 impl Extent {
-    pub fn echo(&self, connections: usize) -> Echo {
-        if connections < self.many { self.echo } else { self.echo_many }
-    }
-
     pub fn of(amount: Amount) -> Self {
         match amount {
             Amount::Full => Self::FULL,
@@ -51,10 +36,9 @@ impl Extent {
     const FULL: Self = Self {
         repetitions: 5,
         warm_up: Duration::from_millis(150),
+        echo: Duration::from_millis(500),
         echo_connections: &[1, 4, 16, 128, 1000, 8000],
-        echo: Echo { turns: 3, warm_up: Duration::from_millis(60), duration: Duration::from_millis(120) },
-        echo_many: Echo { turns: 1, warm_up: Duration::from_millis(300), duration: Duration::from_secs(1) },
-        many: 8000,
+        many: 1000,
         load: Duration::from_millis(700),
         counting: Duration::from_millis(300),
         burners: &[0, 1, 8, 64, 512],
@@ -68,13 +52,8 @@ impl Extent {
     const SMOKE: Self = Self {
         repetitions: 1,
         warm_up: Duration::from_millis(20),
+        echo: Duration::from_millis(60),
         echo_connections: &[1, 16, 1000],
-        echo: Echo { turns: 1, warm_up: Duration::from_millis(20), duration: Duration::from_millis(60) },
-        echo_many: Echo {
-            turns: 1,
-            warm_up: Duration::from_millis(40),
-            duration: Duration::from_millis(120),
-        },
         many: 1000,
         load: Duration::from_millis(150),
         counting: Duration::from_millis(60),

@@ -69,8 +69,8 @@ impl Bench {
     }
 
     /// Measures every runtime in every case, all runtimes by turns within each repetition, each time in
-    /// another order; a case may be there several times. What fails in a case is skipped with the reason, and not
-    /// tried again in that case; a server that does not serve at all is skipped once.
+    /// another order. What fails in a case is skipped with the reason, and not tried again
+    /// in that case; a server that does not serve at all is skipped once.
     fn compare<C>(
         &self,
         gather: &mut Gather,
@@ -97,14 +97,13 @@ impl Bench {
                 let mut order = serving.clone();
                 Rng::with_seed((repetition * cases.len() + number) as u64).shuffle(&mut order);
                 for runtime in order {
-                    let case_name = name(case);
-                    self.step(format!("{case_name}, {}", runtime.name));
-                    if failed.contains(&(case_name.clone(), runtime.name)) {
+                    self.step(format!("{}, {}", name(case), runtime.name));
+                    if failed.contains(&(number, runtime.name)) {
                         continue;
                     }
                     if let Err(why) = measure(case, runtime, gather) {
-                        gather.skip(row, runtime.name, format!("{case_name}: {why}"));
-                        failed.insert((case_name, runtime.name));
+                        gather.skip(row, runtime.name, format!("{}: {why}", name(case)));
+                        failed.insert((number, runtime.name));
                     }
                 }
             }

@@ -37,7 +37,7 @@ impl Contender for Vigie {
         }
     }
 
-    /// With a whole run of deadlines ahead, `always` differs from `observer` in nothing.
+    /// The deadlines are the domain's own, the same in `always` as in `observer`.
     fn takes_part(&self, case: &Case) -> bool {
         !matches!((self.0, case.what), (Variant::Always, What::Sleep(_)))
     }
