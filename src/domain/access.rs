@@ -213,6 +213,7 @@ impl Local {
         if self.is_ending() { Err(EventsError::Ending) } else { Ok(()) }
     }
 
+    #[inline]
     pub(crate) fn with_events<E: Events, R>(&self, f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError> {
         let mut events = self.events.try_borrow_mut().map_err(|_| EventsError::InUse)?;
         let events: &mut dyn Any = events.as_deref_mut().ok_or(EventsError::NoEvents)?;

@@ -317,6 +317,11 @@ impl Local {
         }
     }
 
+    /// Has this task, or a descendant of it, not finished yet?
+    pub(crate) fn is_live(&self, key: Key) -> bool {
+        self.tasks.borrow().get(key).is_some()
+    }
+
     /// Cancels a task or a call: at once if no task is running, else after the current slice.
     pub(crate) fn doom(&self, task: Rc<dyn Task>) {
         if task.node().cancel() {

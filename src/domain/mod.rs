@@ -4,10 +4,12 @@
 //! loop that it runs, `hooks` what it calls in it, `tree` what it tells of its tasks, `names` how these
 //! are called, `hint` whether a task should give way, `deadlock` how a run notices that it is stuck, `fork`
 //! that its process has forked, `metrics` what it counts and times, `abort` what is done where it cannot go
-//! on, and `access` how code inside a task reaches the domain it runs on.
+//! on, `access` how code inside a task reaches the domain it runs on, and `awaiter` who of it waits.
 
 mod abort;
 pub(crate) mod access;
+#[cfg(feature = "system")]
+mod awaiter;
 mod deadlock;
 mod fork;
 pub(crate) mod hint;
@@ -25,6 +27,8 @@ mod tree;
 
 use std::fmt;
 
+#[cfg(feature = "system")]
+pub(crate) use self::awaiter::Awaiter;
 pub(crate) use self::{
     abort::AbortOnUnwind,
     fork::UnderWay,
@@ -172,10 +176,7 @@ impl TaskId {
 
     /// Has it, or a descendant of it, not finished yet? Asked on its own domain; `false` elsewhere.
     pub fn is_live(&self) -> bool {
-        Local::with(|local| {
-            local.shared.domain() == self.domain && local.tasks.borrow().get(self.key).is_some()
-        })
-        .unwrap_or(false)
+        Local::with(|local| local.shared.domain() == self.domain && local.is_live(self.key)).unwrap_or(false)
     }
 }
 

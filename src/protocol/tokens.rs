@@ -10,9 +10,17 @@ const HALF: u32 = usize::BITS / 2;
 /// come late.
 #[derive(Debug)]
 pub(crate) struct Tokens<T> {
-    slab: Slab<(usize, T)>,
+    slab: Slab<Place<T>>,
     /// Its wrapping is harmless: readiness that is not there costs one operation that would block.
     generation: usize,
+}
+
+/// With what is kept of a source in one line of the cache, if it fits: each event of it needs all.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Place<T> {
+    token: usize,
+    value: T,
 }
 
 impl<T> Tokens<T> {
@@ -29,21 +37,21 @@ impl<T> Tokens<T> {
         }
         self.generation = self.generation.wrapping_add(1) & ((1 << (HALF - 1)) - 1);
         let token = vacant.key() | self.generation << HALF;
-        vacant.insert((token, value));
+        vacant.insert(Place { token, value });
         Some(token)
     }
 
     /// T2. The source that the poller means, if it is still there.
     pub(crate) fn get_mut(&mut self, token: usize) -> Option<&mut T> {
         let index = token & ((1 << HALF) - 1);
-        let (there, value) = self.slab.get_mut(index)?;
-        (*there == token).then_some(value)
+        let place = self.slab.get_mut(index)?;
+        (place.token == token).then_some(&mut place.value)
     }
 
     /// T3. The source goes: readiness that is still under way finds nothing.
     pub(crate) fn remove(&mut self, token: usize) -> Option<T> {
         self.get_mut(token)?;
-        Some(self.slab.remove(token & ((1 << HALF) - 1)).1)
+        Some(self.slab.remove(token & ((1 << HALF) - 1)).value)
     }
 
     pub(crate) fn len(&self) -> usize {

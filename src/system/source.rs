@@ -95,13 +95,11 @@ impl<T: AsFd> Source<T> {
         is_short: impl FnOnce(&R) -> bool,
     ) -> Poll<io::Result<R>> {
         let here = self.registered(system);
+        let who = || local.awaiter(cx.waker());
         if let Some(token) = here
-            && system.sources.poll_ready(token, direction, cx.waker(), || local.current_id()).is_pending()
+            && system.sources.poll_ready(token, direction, who)?.is_pending()
         {
-            return match local.may_suspend() {
-                Ok(()) => Poll::Pending,
-                Err(error) => Poll::Ready(Err(error.into())),
-            };
+            return Poll::Pending;
         }
         loop {
             match operate(self.get()) {
@@ -116,23 +114,15 @@ impl<T: AsFd> Source<T> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if let Err(error) = local.may_suspend() {
-                        return Poll::Ready(Err(error.into()));
-                    }
+                    let awaiter = who()?;
                     // The poller tells of every change after this: the registration comes with the
                     // readiness of its moment, and what the observer has already pushed is applied
                     // on this thread, later.
-                    let token = match self.register(system) {
-                        Ok(token) => token,
-                        Err(error) => return Poll::Ready(Err(error)),
-                    };
+                    let token = self.register(system)?;
                     system.sources.clear(token, direction);
-                    let who = || local.current_id();
-                    let _pending = system.sources.poll_ready(token, direction, cx.waker(), who);
-                    return match self.rearm(system, token) {
-                        Ok(()) => Poll::Pending,
-                        Err(error) => Poll::Ready(Err(error)),
-                    };
+                    let _pending = system.sources.poll_ready(token, direction, || Ok(awaiter))?;
+                    self.rearm(system, token)?;
+                    return Poll::Pending;
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -201,19 +191,12 @@ impl<T: AsFd> Source<T> {
         cx: &mut Context<'_>,
         interest: Readiness,
     ) -> Poll<io::Result<Told>> {
-        let token = match self.register(system) {
-            Ok(token) => token,
-            Err(error) => return Poll::Ready(Err(error)),
-        };
-        if let Poll::Ready(told) =
-            system.sources.poll_told(token, interest, cx.waker(), || local.current_id())
-        {
-            return Poll::Ready(Ok(told));
+        let token = self.register(system)?;
+        let told = system.sources.poll_told(token, interest, || local.awaiter(cx.waker()))?;
+        if told.is_pending() {
+            self.rearm(system, token)?;
         }
-        match local.may_suspend().map_err(io::Error::from).and_then(|()| self.rearm(system, token)) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        told.map(Ok)
     }
 
     /// What the poller has told, if the source is ready for what `interest` says. Nobody is woken if not.

@@ -1,15 +1,15 @@
 //! The table of sources: what each is ready for, as far as the poller has told, and who waits for it.
 
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use super::{
     poller::{Readiness, Token},
     waiters::Waiters,
 };
-use crate::{domain::TaskId, protocol::Tokens, task::shielded};
+use crate::{domain::Awaiter, events::EventsError, protocol::Tokens, task::shielded};
 
 /// What is waited for: that data can come, or go, or that urgent data is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Direction {
     Read,
     Write,
@@ -17,6 +17,7 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
+    #[cfg(unix)]
     const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Urgent];
 
     /// The readiness that is used up when an operation comes short; a closed direction stays closed.
@@ -38,7 +39,7 @@ impl Direction {
     }
 
     /// The readinesses that end a wait.
-    fn awaited(self) -> Readiness {
+    pub(super) fn awaited(self) -> Readiness {
         match self {
             Self::Read | Self::Write => self.usable(),
             // Of who has gone nothing urgent will come.
@@ -63,19 +64,7 @@ struct Entry {
     /// How often the poller has told of it. Its wrapping is harmless: a readiness is cleared wrongly only
     /// by one who keeps its guard for exactly so much news.
     told: u32,
-    read: Waiters,
-    write: Waiters,
-    urgent: Waiters,
-}
-
-impl Entry {
-    fn waiters(&mut self, direction: Direction) -> &mut Waiters {
-        match direction {
-            Direction::Read => &mut self.read,
-            Direction::Write => &mut self.write,
-            Direction::Urgent => &mut self.urgent,
-        }
-    }
+    waiters: Waiters,
 }
 
 impl Sources {
@@ -99,8 +88,7 @@ impl Sources {
     /// A new source, and what it is taken to be ready for until the poller tells. None if there are as many
     /// as tokens can tell apart.
     pub(super) fn insert(&mut self, ready: Readiness) -> Option<Token> {
-        let [read, write, urgent] = [const { Waiters::new() }; 3];
-        self.entries.insert(Entry { ready, told: 0, read, write, urgent }).map(Token)
+        self.entries.insert(Entry { ready, told: 0, waiters: Waiters::default() }).map(Token)
     }
 
     fn entry(&mut self, token: Token) -> Option<&mut Entry> {
@@ -119,13 +107,7 @@ impl Sources {
         let Some(entry) = self.entry(token) else { return false };
         entry.ready = entry.ready.with(readiness, true);
         entry.told = entry.told.wrapping_add(1);
-        let mut any = false;
-        for direction in Direction::ALL {
-            if readiness.has_any(direction.awaited()) {
-                any |= entry.waiters(direction).wake();
-            }
-        }
-        any
+        entry.waiters.wake(readiness)
     }
 
     /// The same for all of them, which are taken out.
@@ -154,34 +136,28 @@ impl Sources {
         }
     }
 
-    /// Is the source ready, as far as is known? If not, `waker` is woken when it is, for the task that `who` tells.
+    /// Is the source ready, as far as is known? If not, who asks is woken when it is, unless it cannot wait.
     #[inline]
-    pub(super) fn poll_ready(
+    pub(super) fn poll_ready<'a>(
         &mut self,
         token: Token,
         direction: Direction,
-        waker: &Waker,
-        who: impl FnOnce() -> Option<TaskId>,
-    ) -> Poll<()> {
+        who: impl FnOnce() -> Result<Awaiter<'a>, EventsError>,
+    ) -> Poll<Result<(), EventsError>> {
         let turn = self.turn;
         let Some(entry) = self.entry(token) else {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         };
         if entry.ready.has_any(direction.awaited()) {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
-        entry.waiters(direction).add(waker, who(), turn);
+        entry.waiters.add(who()?, direction, turn);
         Poll::Pending
     }
 
     /// What is waited for.
     pub(super) fn interest(&mut self, token: Token) -> Readiness {
-        let Some(entry) = self.entry(token) else {
-            return Readiness::NONE;
-        };
-        Direction::ALL.into_iter().fold(Readiness::NONE, |interest, direction| {
-            interest.with(direction.ready(), !entry.waiters(direction).is_empty())
-        })
+        self.entry(token).map_or(Readiness::NONE, |entry| entry.waiters.interest())
     }
 }
 
@@ -221,19 +197,18 @@ impl Sources {
         Direction::of(interest).any(|direction| told.ready.has_any(direction.awaited())).then_some(told)
     }
 
-    /// The same; if it is ready in none, `waker` is woken when it is.
-    pub(super) fn poll_told(
+    /// The same; if it is ready in none, who asks is woken when it is, unless it cannot wait.
+    pub(super) fn poll_told<'a>(
         &mut self,
         token: Token,
         interest: Readiness,
-        waker: &Waker,
-        who: impl Fn() -> Option<TaskId>,
-    ) -> Poll<Told> {
+        who: impl Fn() -> Result<Awaiter<'a>, EventsError>,
+    ) -> Poll<Result<Told, EventsError>> {
         if let Some(told) = self.told(token, interest) {
-            return Poll::Ready(told);
+            return Poll::Ready(Ok(told));
         }
         for direction in Direction::of(interest) {
-            let _pending = self.poll_ready(token, direction, waker, &who);
+            let _pending = self.poll_ready(token, direction, &who)?;
         }
         Poll::Pending
     }
@@ -244,12 +219,24 @@ impl Sources {
     /// A source that is ready for nothing, and that somebody waits to read.
     pub(super) fn awaited(&mut self) -> Token {
         let token = self.insert(Readiness::NONE).unwrap();
-        assert!(self.poll_ready(token, Direction::Read, Waker::noop(), || None).is_pending());
+        let nobody = Awaiter { waker: std::task::Waker::noop(), task: None, is_own: false };
+        assert!(self.poll_ready(token, Direction::Read, || Ok(nobody)).is_pending());
         token
     }
 
     /// Does somebody still wait to read it?
     pub(super) fn is_awaited(&mut self, token: Token) -> bool {
-        !self.entry(token).unwrap().read.is_empty()
+        self.interest(token).has_any(Readiness::READ)
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_takes_one_line_of_a_cache() {
+        // As the slab has it, which tells a vacant place by a value that an entry never has.
+        assert_eq!(size_of::<Option<(usize, Entry)>>(), 64);
     }
 }

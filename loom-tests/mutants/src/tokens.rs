@@ -23,8 +23,8 @@ pub(crate) fn mutants() -> Vec<Mutant> {
             late,
             1,
             TOKENS,
-            "(*there == token).then_some(value)",
-            "Some(value).filter(|_| *there > 0)",
+            "(place.token == token).then_some(&mut place.value)",
+            "Some(&mut place.value)",
         )
         .also(moves, 2),
         mutant(
