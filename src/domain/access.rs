@@ -209,7 +209,7 @@ pub(crate) fn charged_here<T>(
 
 impl Local {
     /// Could the code that runs wait for the domain's events, which are there?
-    pub(crate) fn may_suspend(&self) -> Result<(), EventsError> {
+    fn may_suspend(&self) -> Result<(), EventsError> {
         if self.is_ending() { Err(EventsError::Ending) } else { Ok(()) }
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Tokens<T> {
     generation: usize,
 }
 
-/// With what is kept of a source in one line of the cache, if it fits: each event of it needs all.
+/// A token and what is kept of its source: in one line of the cache if they fit, since each event needs both.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Place<T> {

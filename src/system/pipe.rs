@@ -8,7 +8,7 @@ use std::{
 use super::{
     found::Found,
     observer::LOOK_GAP,
-    poller::{Poller, Registrar, Token},
+    poller::{Poller, Registrar},
     sources::Sources,
 };
 #[cfg(unix)]
@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[cfg(unix)]
-use super::poller::AsFd;
+use super::poller::{AsFd, Token};
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
 

@@ -13,6 +13,8 @@ use crate::{domain::Awaiter, events::EventsError, protocol::Tokens, task::shield
 pub(crate) enum Direction {
     Read,
     Write,
+    /// For descriptors of any kind alone.
+    #[cfg(unix)]
     Urgent,
 }
 
@@ -25,6 +27,7 @@ impl Direction {
         match self {
             Self::Read => Readiness::READ,
             Self::Write => Readiness::WRITE,
+            #[cfg(unix)]
             Self::Urgent => Readiness::URGENT,
         }
     }
@@ -34,6 +37,7 @@ impl Direction {
         match self {
             Self::Read => Readiness::READ.with(Readiness::READ_CLOSED, true),
             Self::Write => Readiness::WRITE.with(Readiness::WRITE_CLOSED, true),
+            #[cfg(unix)]
             Self::Urgent => Readiness::URGENT,
         }
     }
@@ -43,6 +47,7 @@ impl Direction {
         match self {
             Self::Read | Self::Write => self.usable(),
             // Of who has gone nothing urgent will come.
+            #[cfg(unix)]
             Self::Urgent => {
                 Readiness::URGENT.with(Readiness::READ_CLOSED, true).with(Readiness::WRITE_CLOSED, true)
             }
@@ -235,8 +240,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_takes_one_line_of_a_cache() {
-        // As the slab has it, which tells a vacant place by a value that an entry never has.
-        assert_eq!(size_of::<Option<(usize, Entry)>>(), 64);
+    fn a_source_lies_in_one_line_of_a_cache() {
+        const LINE: usize = 64;
+        let mut sources = Sources::new();
+        let tokens = [(); 2].map(|()| sources.insert(Readiness::NONE).unwrap());
+        let [one, two] = tokens.map(|token| std::ptr::from_mut(sources.entry(token).unwrap()).addr());
+        assert_eq!(two - one, LINE, "one is beside the other");
+        assert_eq!(one / LINE, (one + size_of::<Entry>() - 1) / LINE, "none lies across two lines");
     }
 }
