@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that the library compiles for other systems, where the toolchain has or can get the target,
+# Checks that the library compiles for other systems, without a warning, where the toolchain has or can get the target,
 # and with the oldest compiler that `rust-version` promises.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ for target in aarch64-apple-darwin x86_64-pc-windows-gnu; do
     for features in "" "--all-features" "--no-default-features --features polling"; do
         echo "--- $target $features"
         # shellcheck disable=SC2086
-        cargo check --quiet --lib --target "$target" $features
+        RUSTFLAGS="-D warnings" cargo check --quiet --lib --target "$target" $features
     done
 done
 oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
