@@ -77,7 +77,7 @@ pub enum Variant {
     /// where a task that computes asks [`should_yield`](crate::should_yield), unless it asks too seldom for that.
     ///
     /// A domain that has run dry looks around for a moment before it parks, 4 µs while the observer polls
-    /// and 50 µs while nobody does, as long as that finds something now and then. So one that has to wait,
+    /// and 200 µs while nobody does, as long as that finds something now and then. So one that has to wait,
     /// but not for long, takes processor time where the other variants sleep; an idle one takes none.
     #[default]
     Observer,

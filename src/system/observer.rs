@@ -23,10 +23,14 @@ use crate::{
 
 /// How long a domain that runs dry looks for news before it parks, while the observer polls.
 const SPIN: Duration = Duration::from_micros(4);
-/// The same while nobody does: about what it takes to park and be woken over the observer.
-const UNWATCHED_SPIN: Duration = Duration::from_micros(50);
-/// From one look around to the next, at first.
+/// The same while nobody does: about what it takes to park and be woken over the observer where that is slow. On a
+/// virtual machine each of its two wakes can take 100 µs; so can that of who is to send the next request, and with
+/// 50 µs here the domain often parks just before it comes, and the observer is in the way for long: one connection
+/// then has two thirds of the requests a second.
+const UNWATCHED_SPIN: Duration = Duration::from_micros(200);
+/// From one look around to the next, at first, and at most.
 const FIRST_GAP: Duration = Duration::from_micros(1);
+const LAST_GAP: Duration = Duration::from_micros(16);
 /// Before a gap as long as this, others run.
 const LONG_GAP: Duration = Duration::from_micros(4);
 /// From one look to the next, at least, between tasks or where one asks: a poll is a system call, and tasks
@@ -50,6 +54,8 @@ pub(super) struct Observer {
     /// Whether it pays to look around while nobody polls, and while the observer does.
     unwatched: Spinner,
     watched: Spinner,
+    /// Has the observer had the watch since the domain last looked around for itself?
+    recalled: bool,
     /// How often that woke tasks since the watch was last free.
     harvests: u32,
     /// When the domain last looked, since it ran dry; or while it needs the observer, when a task was last heard of
@@ -73,6 +79,7 @@ impl Observer {
             found: Found::default(),
             unwatched: Spinner::default(),
             watched: Spinner::default(),
+            recalled: false,
             harvests: 0,
             looked: None,
             vain_looks: 0,
@@ -110,6 +117,10 @@ impl Observer {
             return Ok(());
         }
         let unwatched = self.watch.is_free();
+        if unwatched && mem::take(&mut self.recalled) {
+            // It has stood down: events come quickly.
+            self.unwatched.hope();
+        }
         if self.spinner(unwatched).spins() {
             let end = Instant::now() + if unwatched { UNWATCHED_SPIN } else { SPIN };
             let lucky = self.spin(deadline.map_or(end, |deadline| end.min(deadline)), sources)?;
@@ -136,7 +147,7 @@ impl Observer {
             if now >= end {
                 return Ok(false);
             }
-            gap *= 2;
+            gap = (gap * 2).min(LAST_GAP);
             if gap >= LONG_GAP {
                 thread::yield_now();
             }
@@ -226,6 +237,7 @@ impl Observer {
     fn recall(&mut self) {
         if self.watch.is_free() {
             self.seat.count(Counted::Recalled, 1);
+            self.recalled = true;
             // Before the recall, so that the observer judges by it; late, it only misjudges.
             self.hints.harvests.store(mem::take(&mut self.harvests), Ordering::Relaxed);
         }

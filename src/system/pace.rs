@@ -13,7 +13,7 @@ const QUICK: Duration = Duration::from_micros(100);
 /// Batches of quick events, in a row, before the observer stands down.
 const PATIENCE: u32 = 4;
 /// The same after it has been recalled again and again before long.
-const MAX_PATIENCE: u32 = 64;
+const MAX_PATIENCE: u32 = 32;
 /// Harvests by the domain that make it worthwhile to have stood down.
 const WORTHWHILE: u32 = 8;
 
@@ -31,6 +31,11 @@ impl Spinner {
         }
         self.parks = self.parks.wrapping_add(1);
         self.parks.is_multiple_of(PARKS_BETWEEN_SPINS)
+    }
+
+    /// Something says that it may pay again: the next spin is made, and if that brings news, more.
+    pub(super) fn hope(&mut self) {
+        self.vain = self.vain.min(VAIN_SPINS - 1);
     }
 
     pub(super) fn learn(&mut self, lucky: bool) {
@@ -153,6 +158,10 @@ mod tests {
         }
         let tried = (1..=PARKS_BETWEEN_SPINS).filter(|_| spinner.spins()).count();
         assert_eq!(tried, 1, "now and then");
+        spinner.hope();
+        assert!(spinner.spins());
+        spinner.learn(false);
+        assert!(!spinner.spins(), "it was in vain as well");
         spinner.learn(true);
         assert!(spinner.spins() && spinner.spins());
     }

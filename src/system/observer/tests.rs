@@ -54,6 +54,22 @@ fn an_event_that_nobody_waits_for_ends_no_look_around() {
 }
 
 #[test]
+fn once_the_observer_has_stood_down_looking_around_is_tried_again() {
+    let mut sources = Sources::new();
+    let token = sources.awaited();
+    let mut observer = stood_down(vec![vec![], vec![], vec![(token, Readiness::READ)]]);
+    while observer.unwatched.spins() {
+        observer.unwatched.learn(false);
+    }
+    observer.look_around(None, &mut sources).unwrap();
+    assert!(sources.is_awaited(token), "it polls once, since more was in vain for long");
+    observer.recalled = true;
+    observer.look_around(None, &mut sources).unwrap();
+    assert!(!sources.is_awaited(token) && !observer.recalled);
+    end(observer);
+}
+
+#[test]
 fn looks_between_tasks_that_find_nothing_bring_the_observer_back() {
     let mut sources = Sources::new();
     let token = sources.awaited();
@@ -65,7 +81,7 @@ fn looks_between_tasks_that_find_nothing_bring_the_observer_back() {
     look_often(&mut observer, &mut sources, VAIN_LOOKS);
     assert!(observer.watch.is_free());
     look_often(&mut observer, &mut sources, 1);
-    assert!(!observer.watch.is_free());
+    assert!(!observer.watch.is_free() && observer.recalled);
     assert_eq!(observer.vain_looks, 0, "after which it may be in vain as often again");
     end(observer);
 }
