@@ -16,6 +16,7 @@ pub(crate) struct Awaiter<'a> {
 
 impl Local {
     /// Who runs now, unless it must not wait.
+    #[inline]
     pub(crate) fn awaiter<'a>(&self, waker: &'a Waker) -> Result<Awaiter<'a>, EventsError> {
         let current = self.current.borrow();
         match current.as_ref().map(|task| task.node()) {

@@ -7,6 +7,9 @@ use crate::{domain::Local, protocol::Parker, sync::Arc};
 
 /// Questions from one closer look to the next, where nothing happens.
 const SELDOM: u32 = 64;
+/// The same where the events have nothing to look for: twice as many after each look, up to this. What a look costs
+/// is not so much its own time as that the processor had taken it not to come.
+const RARELY: u32 = 1024;
 /// The same after there was news; twice as many after each look that found none.
 const OFTEN: u32 = 8;
 
@@ -35,7 +38,8 @@ thread_local! {
 ///
 /// It costs a relaxed load and the way to it, a few nanoseconds, and every 64th call asks the events whether
 /// there is something that only this thread can find out; more often, down to every 8th, after news has
-/// resumed tasks. While much comes in it is there that the domain polls, at most each 10 µs, and so an event
+/// resumed tasks, and within one slice ever more seldom, down to every 1024th, where there can be nothing of
+/// that kind. While much comes in it is there that the domain polls, at most each 10 µs, and so an event
 /// may be heard of as many questions late, once: where they took longer than 200 µs it leaves that to the
 /// observer again. What has been true stays so until the task has given way. A long computation calls it in
 /// its inner loop and, where it may, awaits [`yield_now`](crate::yield_now) when the answer is true; the
@@ -63,9 +67,10 @@ pub fn should_yield() -> bool {
         if news {
             return true;
         }
-        let left = hint.left.get();
-        hint.left.set(left.wrapping_sub(1));
-        left == 0 && hint.look_closer()
+        // As one instruction counts and tells.
+        let (left, is_over) = hint.left.get().overflowing_sub(1);
+        hint.left.set(left);
+        is_over && hint.look_closer()
     })
 }
 
@@ -75,8 +80,11 @@ impl Hint {
         self.restart();
         let news = Local::with(|local| {
             if !local.overdue.get() {
-                let news = local.ask_events(|events| events.busy()).unwrap_or(false);
-                self.interval.set(SELDOM.min(2 * self.interval.get()));
+                let asked = local.ask_events(|events| (events.busy(), events.needs_looks()));
+                // Without an answer they may be in use just now.
+                let (news, looks) = asked.unwrap_or((false, true));
+                let most = if looks { SELDOM } else { RARELY };
+                self.interval.set(most.min(2 * self.interval.get()));
                 self.restart();
                 // Whoever asks before the `select` that finds it hears the same.
                 local.unseen.set(local.unseen.get() || news);
@@ -113,6 +121,17 @@ pub(super) fn leave() {
 /// Counting begins anew.
 pub(super) fn restart() {
     HINT.with(|hint| hint.restart());
+}
+
+/// Another slice begins, before which tasks may have given the events something to look for.
+#[inline]
+pub(super) fn begin_slice() {
+    HINT.with(|hint| {
+        if hint.interval.get() > SELDOM {
+            hint.interval.set(SELDOM);
+            hint.left.set(hint.left.get().min(SELDOM - 1));
+        }
+    });
 }
 
 /// News has resumed tasks, and more may come: for a while a closer look is taken more often.

@@ -269,6 +269,48 @@ pub trait Events: Any {
         false
     }
 
+    /// Could [`busy`](Self::busy) find anything as things are, or does all news of these events come through a
+    /// [`SignalSender`]? Then they are asked less and less, as long as that slice lasts. Asked after each `busy`;
+    /// `true`, the default, is always safe to say.
+    ///
+    /// ```
+    /// use std::{io, time::Instant};
+    /// use vigie::{Builder, events::{self, Events, Signals, Uid}};
+    ///
+    /// /// What a thread watches, and signals, and deadlines, which nobody tells.
+    /// #[derive(Default)]
+    /// struct Watched {
+    ///     deadlines: Vec<Instant>,
+    ///     asked: u32,
+    /// }
+    ///
+    /// impl Events for Watched {
+    ///     fn busy(&mut self) -> bool {
+    ///         self.asked += 1;
+    ///         self.deadlines.iter().any(|deadline| *deadline <= Instant::now())
+    ///     }
+    ///
+    ///     fn needs_looks(&self) -> bool {
+    ///         !self.deadlines.is_empty()
+    ///     }
+    ///     // …
+    /// #     fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
+    /// #         Ok(())
+    /// #     }
+    /// }
+    ///
+    /// Builder::new().events(|_seat| Ok(Watched::default())).run(async {
+    ///     for _ in 0..100_000 {
+    ///         assert!(!vigie::should_yield());
+    ///     }
+    ///     let asked = events::with(|watched: &mut Watched| watched.asked).unwrap();
+    ///     assert!(asked < 200);
+    /// }).unwrap();
+    /// ```
+    fn needs_looks(&self) -> bool {
+        true
+    }
+
     /// The domain ends; every task on it has ended. Called once, also after a failure.
     ///
     /// # Errors
@@ -304,6 +346,10 @@ pub trait Events: Any {
 /// every task waits from being given up.
 impl Events for () {
     fn expects_news(&self) -> bool {
+        false
+    }
+
+    fn needs_looks(&self) -> bool {
         false
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, IoSlice, IoSliceMut},
+    io::{self, IoSlice, IoSliceMut, Read, Write},
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     pin::Pin,
     task::{Context, Poll},
@@ -267,7 +267,7 @@ impl PipeWriter {
 impl AsyncRead for PipeReader {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         // A read may come short at the border of a packet, with more behind it.
-        poll_read(&self.source, cx, buf, never)
+        poll_read(&self.source, cx, buf, |mut io, buf| io.read(buf), never)
     }
 
     fn poll_read_vectored(
@@ -281,7 +281,7 @@ impl AsyncRead for PipeReader {
 
 impl AsyncWrite for PipeWriter {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        poll_write(self.source()?, cx, buf, never)
+        poll_write(self.source()?, cx, buf, |mut io, buf| io.write(buf), never)
     }
 
     fn poll_write_vectored(

@@ -104,7 +104,8 @@ macro_rules! byte_stream {
                 cx: &mut ::std::task::Context<'_>,
                 buf: &mut [u8],
             ) -> ::std::task::Poll<::std::io::Result<usize>> {
-                $crate::system::transfer::poll_read(&self.source, cx, buf, $is_drained)
+                use $crate::system::transfer::{poll_read, recv};
+                poll_read(&self.source, cx, buf, recv, $is_drained)
             }
 
             fn poll_read_vectored(
@@ -122,7 +123,8 @@ macro_rules! byte_stream {
                 cx: &mut ::std::task::Context<'_>,
                 buf: &[u8],
             ) -> ::std::task::Poll<::std::io::Result<usize>> {
-                $crate::system::transfer::poll_write(&self.source, cx, buf, $is_drained)
+                use $crate::system::transfer::{poll_write, send};
+                poll_write(&self.source, cx, buf, send, $is_drained)
             }
 
             fn poll_write_vectored(

@@ -360,6 +360,14 @@ impl Events for System {
         found || self.timers.is_due()
     }
 
+    fn needs_looks(&self) -> bool {
+        let polls = match &self.mode {
+            Mode::Observer(observer) => observer.needs_looks(),
+            Mode::Pipe(_) => !self.sources.is_empty(),
+        };
+        polls || !self.timers.is_empty()
+    }
+
     fn finalise(&mut self) -> io::Result<()> {
         if self.home.seat.has_forked() {
             // Never dropped there: `polling` would take its own descriptors out of the parent's poller.

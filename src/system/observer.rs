@@ -253,6 +253,12 @@ impl Observer {
         !self.found.is_empty() || self.domain.is_notified()
     }
 
+    /// May `busy` poll, or has it to learn how often it is asked?
+    pub(super) fn needs_looks(&self) -> bool {
+        let polls = self.watch.is_free() || self.hints.needed.load(Ordering::Relaxed);
+        self.thread.is_some() && !self.always && polls
+    }
+
     /// Leaves the watch to the observer where the domain would look too seldom, and tells it whether it is needed.
     fn look_for_busy(&mut self) {
         let free = self.watch.is_free();

@@ -13,7 +13,7 @@ use super::{
     poller::{AsFd, Fd, Readiness, Token},
 };
 use crate::{
-    domain::{Domain, Local, access::charged_here},
+    domain::{Local, access::charged_here},
     events::{self, EventsError},
     sync::Arc,
 };
@@ -31,7 +31,6 @@ pub(crate) struct Source<T: AsFd> {
 
 /// Where a source is registered.
 struct Registration {
-    domain: Domain,
     token: Token,
     home: Arc<Home>,
 }
@@ -75,6 +74,7 @@ impl<T: AsFd> Source<T> {
 
     /// Tries `operate` while the source is ready, and has the task woken when it may be again.
     /// `is_short` says of a success that it used the readiness up.
+    #[inline(always)]
     pub(crate) fn poll_io<R>(
         &self,
         cx: &mut Context<'_>,
@@ -85,6 +85,7 @@ impl<T: AsFd> Source<T> {
         charged(cx, |local, system, cx| self.try_io(local, system, cx, direction, &mut operate, is_short))
     }
 
+    #[inline(always)]
     fn try_io<R>(
         &self,
         local: &Local,
@@ -139,9 +140,10 @@ impl<T: AsFd> Source<T> {
     }
 
     /// Its token, if it is registered with this domain.
+    #[inline]
     fn registered(&self, system: &System) -> Option<Token> {
         let registration = self.registration.borrow();
-        registration.as_ref().filter(|there| there.domain == system.home.seat.domain()).map(|here| here.token)
+        registration.as_ref().filter(|there| there.is_with(system)).map(|here| here.token)
     }
 
     /// Registers with this domain, and nowhere else.
@@ -151,8 +153,7 @@ impl<T: AsFd> Source<T> {
         }
         self.leave();
         let token = system.register(self.fd(), self.assumed)?;
-        let domain = system.home.seat.domain();
-        *self.registration.borrow_mut() = Some(Registration { domain, token, home: system.home.clone() });
+        *self.registration.borrow_mut() = Some(Registration { token, home: system.home.clone() });
         Ok(token)
     }
 
@@ -230,6 +231,11 @@ impl<T: AsFd> Source<T> {
 }
 
 impl Registration {
+    #[inline]
+    fn is_with(&self, system: &System) -> bool {
+        Arc::ptr_eq(&self.home, &system.home)
+    }
+
     /// Leaves a domain, from any thread.
     fn leave(self, fd: Fd<'_>) {
         // In a forked child the poller is the parent's, which goes on watching.
@@ -239,7 +245,7 @@ impl Registration {
             let _ = registrar.remove(fd);
         }
         let here = events::with(|system: &mut System| {
-            let here = system.home.seat.domain() == self.domain;
+            let here = self.is_with(system);
             if here {
                 system.forget(self.token);
             }

@@ -49,7 +49,17 @@ const MANY: usize = 32;
 
 impl Waiters {
     /// Notes who waits for what.
+    #[inline]
     pub(super) fn add(&mut self, awaiter: Awaiter<'_>, direction: Direction, turn: u64) {
+        if self.first.is_none() && self.others.is_none() {
+            self.first = Some(Waiter { by: By::new(awaiter), direction, asked: false });
+        } else {
+            self.add_to_some(awaiter, direction, turn);
+        }
+    }
+
+    #[inline(never)]
+    fn add_to_some(&mut self, awaiter: Awaiter<'_>, direction: Direction, turn: u64) {
         let others = self.others.iter_mut().flat_map(|others| &mut others.list);
         let mut all = self.first.iter_mut().chain(others);
         if let Some(waiter) = all.find(|waiter| waiter.direction == direction && waiter.by.is(awaiter)) {
@@ -132,6 +142,7 @@ fn thin_out(first: &mut Option<Waiter>, others: &mut Vec<Waiter>) {
 }
 
 impl By {
+    #[inline]
     fn new(awaiter: Awaiter<'_>) -> Self {
         match awaiter.task {
             Some(task) if awaiter.is_own => Self::Task(task),

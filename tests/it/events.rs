@@ -69,6 +69,8 @@ struct Probe {
     deadline_panic: Option<&'static str>,
     busy_panic: Option<&'static str>,
     busy: bool,
+    /// Has it nothing to look for?
+    told: bool,
     /// How often it was asked whether it is.
     asked: usize,
     /// Calls of `select` to go until `inside` runs in one.
@@ -91,6 +93,7 @@ impl Probe {
             deadline_panic: None,
             busy_panic: None,
             busy: false,
+            told: false,
             asked: 0,
             inside: None,
         }
@@ -121,6 +124,10 @@ impl Events for Probe {
         self.asked += 1;
         assert!(self.busy_panic.is_none(), "{}", self.busy_panic.unwrap());
         self.busy
+    }
+
+    fn needs_looks(&self) -> bool {
+        !self.told
     }
 
     fn finalise(&mut self) -> io::Result<()> {

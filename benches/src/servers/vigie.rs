@@ -32,7 +32,7 @@ pub(super) fn serve(variant: Variant, job: &args::Serve) -> io::Result<()> {
         }
         others.extend((0..job.idle_tasks).map(|_| spawn(common::idle())));
         if job.hint {
-            let mut work = Work::<1>::of_100_nanos();
+            let mut work = Work::<1>::of_100_nanos(false);
             others.push(spawn(async move {
                 for piece in 1_u32.. {
                     work.piece();
@@ -105,8 +105,7 @@ pub fn compute(options: &args::Compute) -> io::Result<()> {
 }
 
 async fn pieces<const CHAINS: usize>(duration: Duration, apart: bool) -> Pieces {
-    let mut work = Work::<CHAINS>::of_100_nanos();
-    work.apart = apart;
+    let mut work = Work::<CHAINS>::of_100_nanos(apart);
     let (mut with_hint, mut with_flag, mut without) = (Vec::new(), Vec::new(), Vec::new());
     // Somebody might set it, for all the compiler knows.
     black_box(&FLAG);
@@ -161,16 +160,22 @@ struct Work<const CHAINS: usize> {
 }
 
 impl<const CHAINS: usize> Work<CHAINS> {
-    /// As many rounds as take about 100 ns here.
-    fn of_100_nanos() -> Self {
-        let mut probe = Self { rounds: 100_000, chains: black_box([1; CHAINS]), apart: false };
-        let probes = (0..10).map(|_| {
-            let start = Instant::now();
-            probe.piece();
-            start.elapsed()
-        });
-        let each = probes.min().unwrap_or_default().as_secs_f64() * 1e9 / 100_000.0;
-        Self { rounds: (100.0 / each).ceil() as u32, ..probe }
+    /// Pieces of about 100 ns each, one after the other.
+    fn of_100_nanos(apart: bool) -> Self {
+        let mut probe = Self { rounds: 50, chains: black_box([1; CHAINS]), apart };
+        // Pieces that are apart overlap, the less the longer they are.
+        for _ in 0..3 {
+            let turns = (0..10).map(|_| {
+                let start = Instant::now();
+                for _ in 0..TURN {
+                    probe.piece();
+                }
+                start.elapsed()
+            });
+            let each = turns.min().unwrap_or_default().as_secs_f64() * 1e9 / f64::from(TURN);
+            probe.rounds = (100.0 / each * f64::from(probe.rounds)).ceil() as u32;
+        }
+        probe
     }
 
     /// A function of its own, so that the same code does the work whatever is asked after it.

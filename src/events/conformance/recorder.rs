@@ -100,6 +100,11 @@ impl<E: Events> Events for Recorder<E> {
         self.inner.busy()
     }
 
+    fn needs_looks(&self) -> bool {
+        self.at_home();
+        self.inner.needs_looks()
+    }
+
     fn finalise(&mut self) -> io::Result<()> {
         self.at_home();
         self.log.see(self.domain, |seen| seen.finalised += 1);

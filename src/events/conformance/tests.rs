@@ -33,6 +33,10 @@ impl Events for Timed {
         self.system.busy()
     }
 
+    fn needs_looks(&self) -> bool {
+        self.system.needs_looks()
+    }
+
     fn finalise(&mut self) -> io::Result<()> {
         self.system.finalise()
     }

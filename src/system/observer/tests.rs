@@ -129,6 +129,7 @@ fn a_task_that_asks_often_has_the_domain_poll_as_between_tasks() {
     let mut observer = stood_down(script);
     for _ in 0..VAIN_LOOKS {
         assert!(!busy_soon(&mut observer), "nothing was found");
+        assert!(observer.needs_looks(), "the domain polls");
     }
     assert!(busy_soon(&mut observer) && observer.busy(), "it is told until it is applied");
     assert!(sources.is_awaited(token) && !observer.is_polled_for());
@@ -155,6 +156,7 @@ fn a_task_that_asks_seldom_leaves_the_watch_to_the_observer() {
     // Once in a slice: from the look before it on.
     busy_late(&mut observer);
     assert!(!observer.watch.is_free() && is_needed(&observer), "and the observer keeps it");
+    assert!(observer.needs_looks(), "how often it is asked counts");
     observer.look(&mut sources).unwrap();
     busy_late(&mut observer);
     assert!(is_needed(&observer), "whatever comes between");
@@ -163,6 +165,7 @@ fn a_task_that_asks_seldom_leaves_the_watch_to_the_observer() {
     assert!(!is_needed(&observer), "until it asks more often");
     observer.busy();
     assert!(observer.looked.is_none(), "from when on the clock is not read");
+    assert!(!observer.needs_looks());
     end(observer);
 }
 

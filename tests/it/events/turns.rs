@@ -412,6 +412,33 @@ fn the_events_hear_of_every_64th_question() {
 }
 
 #[test]
+fn events_with_nothing_to_look_for_hear_of_ever_fewer_questions_of_a_slice() {
+    let (builder, _) = probed();
+    builder
+        .quanta(1000)
+        .run(async {
+            let ask = |times| (0..times).filter(|_| should_yield()).count();
+            let heard = || tell(|probe| probe.asked);
+            tell(|probe| probe.told = true);
+            for (times, questions) in [(0, 64), (1, 128), (2, 256), (3, 512), (4, 1024), (5, 1024)] {
+                assert_eq!((ask(questions - 1), heard()), (0, times));
+                assert_eq!((ask(1), heard()), (0, times + 1));
+            }
+            // From the next look on.
+            tell(|probe| probe.told = false);
+            assert_eq!((ask(1024), heard()), (0, 7));
+            assert_eq!((ask(64), heard()), (0, 8));
+
+            tell(|probe| probe.told = true);
+            assert_eq!((ask(64 + 128 + 256), heard()), (0, 11));
+            let next = spawn(async move { (ask(63), heard(), ask(1), heard()) });
+            yield_now().await;
+            assert_eq!(next.await.unwrap(), (0, 11, 0, 12), "another slice knows nothing of that");
+        })
+        .unwrap();
+}
+
+#[test]
 fn what_the_events_have_found_is_told_until_the_task_gives_way() {
     let (builder, _) = probed();
     builder
