@@ -15,6 +15,7 @@ pub mod load;
 pub mod machine;
 pub mod marks;
 pub mod micro;
+mod order;
 pub mod pin;
 pub mod proc;
 pub mod report;

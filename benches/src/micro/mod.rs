@@ -22,6 +22,8 @@ use self::args::{Command, HELP};
 use crate::{
     amount::Amount,
     figures::{Better, Figure, Skipped},
+    order::shuffled,
+    servers::Runtime,
 };
 
 /// All that take part, in the order in which they are measured.
@@ -76,8 +78,9 @@ impl Row {
 
     /// One repetition: all, one after the other, in any order. Who has failed once is not asked again.
     fn measure(&mut self, rng: &mut Rng, progress: &mut dyn FnMut(&str)) {
-        let mut order: Vec<_> = self.entries.iter_mut().collect();
-        rng.shuffle(&mut order);
+        let is_variant =
+            |entry: &&mut Entry| Runtime::by_name(entry.contender.name()).is_some_and(Runtime::is_variant);
+        let order = shuffled(&mut self.entries, is_variant, rng);
         for Entry { contender, measured } in order {
             let Ok(repetitions) = measured else { continue };
             progress(&format!("{}: {}", self.case.name(self.count), contender.name()));

@@ -8,6 +8,8 @@ use crate::amount::Amount;
 #[derive(Clone, Debug)]
 pub struct Extent {
     pub repetitions: usize,
+    /// Of echoes, which have most of the marks.
+    echo_repetitions: usize,
     pub warm_up: Duration,
     pub echo: Duration,
     pub echo_connections: &'static [usize],
@@ -33,10 +35,16 @@ impl Extent {
         }
     }
 
+    /// How often all of a row is compared.
+    pub fn repetitions_of(&self, row: u8) -> usize {
+        if row == 6 { self.echo_repetitions } else { self.repetitions }
+    }
+
     const FULL: Self = Self {
         repetitions: 5,
+        echo_repetitions: 7,
         warm_up: Duration::from_millis(150),
-        echo: Duration::from_millis(500),
+        echo: Duration::from_millis(350),
         echo_connections: &[1, 4, 16, 128, 1000, 8000],
         many: 1000,
         load: Duration::from_millis(700),
@@ -51,6 +59,7 @@ impl Extent {
 
     const SMOKE: Self = Self {
         repetitions: 1,
+        echo_repetitions: 1,
         warm_up: Duration::from_millis(20),
         echo: Duration::from_millis(60),
         echo_connections: &[1, 16, 1000],

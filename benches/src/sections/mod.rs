@@ -23,7 +23,8 @@ use crate::{
     child::{Load, Result, Server},
     figures::Outcome,
     gather::Gather,
-    servers::{Runtime, common::raise_descriptor_limit},
+    order::shuffled,
+    servers::{Kind, Runtime, common::raise_descriptor_limit},
 };
 
 pub struct Section {
@@ -69,7 +70,7 @@ impl Bench {
     }
 
     /// Measures every runtime in every case, all runtimes by turns within each repetition, each time in
-    /// another order. What fails in a case is skipped with the reason, and not tried again
+    /// another [order](shuffled). What fails in a case is skipped with the reason, and not tried again
     /// in that case; a server that does not serve at all is skipped once.
     fn compare<C>(
         &self,
@@ -80,7 +81,8 @@ impl Bench {
         name: impl Fn(&C) -> String,
         measure: impl Fn(&C, &Runtime, &mut Gather) -> Result<()>,
     ) {
-        let rounds = self.extent.repetitions * cases.len();
+        let repetitions = self.extent.repetitions_of(row);
+        let rounds = repetitions * cases.len();
         self.begin(runtimes.len() * (1 + rounds));
         let mut serving = Vec::new();
         for runtime in runtimes {
@@ -91,12 +93,12 @@ impl Bench {
             }
         }
         self.progress.set_length((runtimes.len() + serving.len() * rounds) as u64);
+        let is_neighbour = |runtime: &&Runtime| runtime.is_variant() || runtime.kind == Kind::Limit;
         let mut failed = HashSet::new();
-        for repetition in 0..self.extent.repetitions {
+        for repetition in 0..repetitions {
             for (number, case) in cases.iter().enumerate() {
-                let mut order = serving.clone();
-                Rng::with_seed((repetition * cases.len() + number) as u64).shuffle(&mut order);
-                for runtime in order {
+                let mut rng = Rng::with_seed((repetition * cases.len() + number) as u64);
+                for runtime in shuffled(serving.iter().copied(), is_neighbour, &mut rng) {
                     self.step(format!("{}, {}", name(case), runtime.name));
                     if failed.contains(&(number, runtime.name)) {
                         continue;

@@ -10,7 +10,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, future::zip};
 use vigie::{PromiseState, spawn};
 
 use super::{beside, fill, narrow_pair, pair, resets, soon};
-use crate::support::{each, turns};
+use crate::support::{alone, each, turns};
 
 #[test]
 fn a_stream_closed_for_writing_is_still_read() {
@@ -35,6 +35,27 @@ fn a_stream_closed_for_writing_is_still_read() {
             peer.join();
         });
         ran.unwrap();
+    });
+}
+
+/// Rust's programs ignore that signal, but a host in another language may not.
+#[cfg(unix)]
+#[test]
+fn a_write_that_nobody_reads_ends_no_program_by_a_signal() {
+    alone("net::ends::a_write_that_nobody_reads_ends_no_program_by_a_signal", || {
+        // SAFETY: no code of this program's is called.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        each(|builder| {
+            let ran = builder.run(async {
+                let (mut stream, _peer) = pair();
+                stream.close().await.unwrap();
+                assert_eq!(stream.write(b"more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+                let (mut one, other) = vigie::net::UnixStream::pair().unwrap();
+                drop(other);
+                assert_eq!(one.write(b"more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+            });
+            ran.unwrap();
+        });
     });
 }
 
