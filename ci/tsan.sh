@@ -8,7 +8,8 @@ if ! rustc +nightly --version >/dev/null 2>&1 || [[ ! -d $(rustc +nightly --prin
     exit 0
 fi
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
-export CARGO_TARGET_DIR=target/tsan RUSTFLAGS="-Zsanitizer=thread"
+export CARGO_TARGET_DIR=target/tsan RUSTFLAGS="-Zsanitizer=thread --cfg rustix_use_libc"
+# Of system calls that are not made through the C library the sanitizer would see nothing.
 # The fence of `domain::deadlock` is the one thing that the sanitizer does not know; nothing but a count is read
 # on its word.
 # A report names the lines of dependencies, too.

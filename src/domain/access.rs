@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    domain::Local,
+    domain::{Local, hint},
     events::{Events, EventsError, SignalSender, Syscall},
 };
 
@@ -87,6 +87,7 @@ pub fn can_suspend() -> Result<(), EventsError> {
 /// }).unwrap();
 /// ```
 pub fn with<E: Events, R>(f: impl FnOnce(&mut E) -> R) -> Result<R, EventsError> {
+    hint::look_soon();
     Local::with(|local| local.with_events(f)).unwrap_or(Err(EventsError::OutsideRuntime))
 }
 

@@ -123,9 +123,9 @@ pub(super) fn restart() {
     HINT.with(|hint| hint.restart());
 }
 
-/// Another slice begins, before which tasks may have given the events something to look for.
+/// The events may have something to look for from now on: another slice begins, or this one uses them.
 #[inline]
-pub(super) fn begin_slice() {
+pub(crate) fn look_soon() {
     HINT.with(|hint| {
         if hint.interval.get() > SELDOM {
             hint.interval.set(SELDOM);

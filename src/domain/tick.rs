@@ -345,7 +345,7 @@ impl Local {
         }
         let signalled = self.count_waiting();
         self.set_overdue(self.unseen.get() || signalled > 0);
-        hint::begin_slice();
+        hint::look_soon();
         // Whoever was doomed takes no further step, though the news that doomed it also woke it.
         self.reap();
         let node = task.node();

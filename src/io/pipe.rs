@@ -289,7 +289,7 @@ impl AsyncWrite for PipeWriter {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        poll_write_vectored(self.source()?, cx, bufs, never)
+        poll_write_vectored(self.source()?, cx, bufs, |mut io, bufs| io.write_vectored(bufs), never)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -132,7 +132,8 @@ macro_rules! byte_stream {
                 cx: &mut ::std::task::Context<'_>,
                 bufs: &[::std::io::IoSlice<'_>],
             ) -> ::std::task::Poll<::std::io::Result<usize>> {
-                $crate::system::transfer::poll_write_vectored(&self.source, cx, bufs, $is_drained)
+                use $crate::system::transfer::{poll_write_vectored, send_vectored};
+                poll_write_vectored(&self.source, cx, bufs, send_vectored, $is_drained)
             }
 
             fn poll_flush(

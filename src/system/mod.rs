@@ -54,6 +54,7 @@ use self::{
     timer::Timers,
 };
 use crate::{
+    domain::hint,
     error::RunError,
     events::{self, Counted, Events, Interrupt, ReadyReceiver, ReadySender, Seat, Signals, Uid, ready_queue},
     runtime::Builder,
@@ -234,6 +235,8 @@ impl System {
         if let Mode::Observer(observer) = &mut self.mode {
             observer.start()?;
         }
+        // Until the observer is called, a task that computes on has the domain poll.
+        hint::look_soon();
         let token =
             self.sources.insert(assumed).ok_or_else(|| io::Error::other("too many sources of one domain"))?;
         match self.registrar.add(fd, token) {
@@ -402,3 +405,6 @@ fn test_seat() -> Seat {
     };
     Seat::new(Arc::new(Shared::new(0, 0, Setting::default())), SpawnThread::default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,13 @@
 //! Bytes through a source, and when an operation has used its readiness up.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Read, Write},
+    io::{self, IoSlice, IoSliceMut, Read},
     task::{Context, Poll},
 };
 
 use super::{AsFd, Direction, Source};
 
-pub(crate) use self::socket::{recv, send};
+pub(crate) use self::socket::{recv, send, send_vectored};
 
 /// As many buffers every system takes at once; it may leave out those beyond.
 const FEW_BUFFERS: usize = 16;
@@ -89,30 +89,24 @@ pub(crate) fn poll_write_vectored<T: AsFd>(
     source: &Source<T>,
     cx: &mut Context<'_>,
     bufs: &[IoSlice<'_>],
+    write: impl Fn(&T, &[IoSlice<'_>]) -> io::Result<usize>,
     is_drained: impl Fn(usize, usize) -> bool,
-) -> Poll<io::Result<usize>>
-where
-    for<'a> &'a T: Write,
-{
+) -> Poll<io::Result<usize>> {
     if bufs.iter().all(|buf| buf.is_empty()) {
         return Poll::Ready(Ok(0));
     }
     let wanted = wanted(bufs.iter().map(|buf| buf.len()));
-    source.poll_io(
-        cx,
-        Direction::Write,
-        |mut io: &T| io.write_vectored(bufs),
-        |count| is_drained(*count, wanted),
-    )
+    source.poll_io(cx, Direction::Write, |io| write(io, bufs), |count| is_drained(*count, wanted))
 }
 
-/// One system call on a stream socket, made directly: in the C library each is a point at which its thread may be
-/// cancelled, and in a program of several threads that is a tenth of what a request costs beside the kernel.
+/// One system call on a stream socket, made directly, where rustix can do without the C library: there each is a point
+/// at which its thread may be cancelled, and in a program of several threads that is a tenth of what a request costs
+/// beside the kernel.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod socket {
-    use std::io;
+    use std::io::{self, IoSlice};
 
-    use rustix::net::{self, RecvFlags, SendFlags};
+    use rustix::net::{self, RecvFlags, SendAncillaryBuffer, SendFlags};
 
     use crate::system::AsFd;
 
@@ -127,12 +121,19 @@ mod socket {
     pub(crate) fn send<T: AsFd>(socket: &T, buf: &[u8]) -> io::Result<usize> {
         Ok(net::send(socket, buf, SendFlags::NOSIGNAL)?)
     }
+
+    /// As [`send`], of as many buffers as the system takes at once.
+    pub(crate) fn send_vectored<T: AsFd>(socket: &T, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        const MOST: usize = 1024;
+        let bufs = &bufs[..bufs.len().min(MOST)];
+        Ok(net::sendmsg(socket, bufs, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)?)
+    }
 }
 
-/// One system call on a stream socket, which its type knows how to make without a signal.
+/// One system call on a stream socket, as its type makes it: on macOS a write to who has gone may raise a signal.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod socket {
-    use std::io::{self, Read, Write};
+    use std::io::{self, IoSlice, Read, Write};
 
     pub(crate) fn recv<T>(mut socket: &T, buf: &mut [u8]) -> io::Result<usize>
     where
@@ -146,5 +147,12 @@ mod socket {
         for<'a> &'a T: Write,
     {
         socket.write(buf)
+    }
+
+    pub(crate) fn send_vectored<T>(mut socket: &T, bufs: &[IoSlice<'_>]) -> io::Result<usize>
+    where
+        for<'a> &'a T: Write,
+    {
+        socket.write_vectored(bufs)
     }
 }

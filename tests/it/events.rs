@@ -72,7 +72,7 @@ struct Probe {
     /// Has it nothing to look for?
     told: bool,
     /// How often it was asked whether it is.
-    asked: usize,
+    asked: Rc<Cell<usize>>,
     /// Calls of `select` to go until `inside` runs in one.
     inside: Option<Box<dyn FnOnce()>>,
 }
@@ -94,7 +94,7 @@ impl Probe {
             busy_panic: None,
             busy: false,
             told: false,
-            asked: 0,
+            asked: Rc::default(),
             inside: None,
         }
     }
@@ -121,7 +121,7 @@ impl Events for Probe {
     }
 
     fn busy(&mut self) -> bool {
-        self.asked += 1;
+        self.asked.update(|asked| asked + 1);
         assert!(self.busy_panic.is_none(), "{}", self.busy_panic.unwrap());
         self.busy
     }

@@ -44,9 +44,9 @@ pub const CASES: [Case; 17] = {
     use Sleepers::{Ascending, Descending, HalfCancelled, Random};
     use What::{Call, Cancel, Sleep, Spawn, Wake, Yield};
     [
-        case(1, "yield-0", Yield { idle: 0 }, 1_500_000, 20_000),
-        case(1, "yield-1", Yield { idle: 1 }, 1_500_000, 20_000),
-        case(1, "yield-1000", Yield { idle: 1000 }, 1_500_000, 10_000),
+        case(1, "yield-0", Yield { idle: 0 }, 1_000_000, 20_000),
+        case(1, "yield-1", Yield { idle: 1 }, 1_000_000, 20_000),
+        case(1, "yield-1000", Yield { idle: 1000 }, 1_000_000, 10_000),
         case(2, "spawn", Spawn, 300_000, 10_000),
         case(3, "call-parked", Call { parked: true }, 400, 20),
         case(3, "call-hot", Call { parked: false }, 5_000, 200),

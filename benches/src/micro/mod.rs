@@ -43,7 +43,9 @@ fn run_cases(cases: &[Case], amount: Amount, progress: &mut dyn FnMut(&str)) -> 
     let mut rng = Rng::with_seed(0);
     for repetition in 1..=repetitions {
         for row in rows.iter_mut().filter(|row| repetition <= row.case.repetitions(amount)) {
-            row.measure(&mut rng, &mut |next| progress(&format!("{repetition}/{repetitions}: {next}")));
+            row.measure(repetition, &mut rng, &mut |next| {
+                progress(&format!("{repetition}/{repetitions}: {next}"))
+            });
         }
     }
     let mut skipped = Vec::new();
@@ -76,11 +78,12 @@ impl Row {
         Self { case, count, entries }
     }
 
-    /// One repetition: all, one after the other, in any order. Who has failed once is not asked again.
-    fn measure(&mut self, rng: &mut Rng, progress: &mut dyn FnMut(&str)) {
+    /// One repetition: all, one after the other, in another [order](shuffled) each time. Who has failed once is not
+    /// asked again.
+    fn measure(&mut self, repetition: usize, rng: &mut Rng, progress: &mut dyn FnMut(&str)) {
         let is_variant =
             |entry: &&mut Entry| Runtime::by_name(entry.contender.name()).is_some_and(Runtime::is_variant);
-        let order = shuffled(&mut self.entries, is_variant, rng);
+        let order = shuffled(&mut self.entries, is_variant, repetition, rng);
         for Entry { contender, measured } in order {
             let Ok(repetitions) = measured else { continue };
             progress(&format!("{}: {}", self.case.name(self.count), contender.name()));

@@ -44,7 +44,7 @@ impl Extent {
         repetitions: 5,
         echo_repetitions: 7,
         warm_up: Duration::from_millis(150),
-        echo: Duration::from_millis(350),
+        echo: Duration::from_millis(300),
         echo_connections: &[1, 4, 16, 128, 1000, 8000],
         many: 1000,
         load: Duration::from_millis(700),

@@ -49,6 +49,7 @@ pub(super) fn run(bench: &Bench) -> io::Result<Outcome> {
                 let kinds = [
                     ("one chain of arithmetic", computed.one_chain),
                     ("pieces apart", computed.apart),
+                    ("pieces apart beside a timer", computed.beside_timer),
                     ("eight chains at once", computed.eight_chains),
                 ];
                 for (kind, pieces) in kinds {

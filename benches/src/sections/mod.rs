@@ -98,7 +98,7 @@ impl Bench {
         for repetition in 0..repetitions {
             for (number, case) in cases.iter().enumerate() {
                 let mut rng = Rng::with_seed((repetition * cases.len() + number) as u64);
-                for runtime in shuffled(serving.iter().copied(), is_neighbour, &mut rng) {
+                for runtime in shuffled(serving.iter().copied(), is_neighbour, repetition, &mut rng) {
                     self.step(format!("{}, {}", name(case), runtime.name));
                     if failed.contains(&(number, runtime.name)) {
                         continue;

@@ -82,6 +82,8 @@ pub struct Computed {
     /// One chain, begun anew for each piece: the processor begins the next piece before this one is done, and
     /// what is asked between them is in its way.
     pub apart: Pieces,
+    /// The same while a timer runs, which a closer look now and then is for.
+    pub beside_timer: Pieces,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,14 +95,18 @@ pub struct Pieces {
 
 /// Computes for so long, in turns with the hint and without, beside a listener that nobody connects to.
 pub fn compute(options: &args::Compute) -> io::Result<()> {
-    let duration = options.duration / 3;
+    let duration = options.duration / 4;
     Builder::new().variant(variant(&options.who)?).extra_domains(0).run(async move {
         let listener = TcpListener::from_std(common::listen()?)?;
         let _accepting = spawn(async move { listener.accept().await.map(drop) });
         yield_now().await;
         let one_chain = pieces::<1>(duration, false).await;
         let eight_chains = pieces::<8>(duration, false).await;
-        print_json(&Computed { one_chain, eight_chains, apart: pieces::<1>(duration, true).await })
+        let apart = pieces::<1>(duration, true).await;
+        let _sleeping = spawn(sleep(Duration::from_secs(3600)));
+        yield_now().await;
+        let beside_timer = pieces::<1>(duration, true).await;
+        print_json(&Computed { one_chain, eight_chains, apart, beside_timer })
     })?
 }
 

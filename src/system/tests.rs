@@ -1,0 +1,51 @@
+//! When a task that computes has to have these events look for news.
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use super::*;
+use crate::{net::TcpListener, time::sleep};
+
+fn needs_looks() -> bool {
+    events::with(|system: &mut System| system.needs_looks()).unwrap()
+}
+
+/// Polls it once, and keeps it waiting.
+fn begin<F: Future>(future: Pin<&mut F>) {
+    assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "the system's poller")]
+fn only_what_nobody_tells_is_to_be_looked_for() {
+    for variant in Variant::ALL {
+        let ran = Builder::new().variant(variant).run(async move {
+            assert!(!needs_looks(), "{variant}: there is nothing");
+            {
+                let mut timer = pin!(sleep(Duration::from_secs(3600)));
+                begin(timer.as_mut());
+                assert!(needs_looks(), "{variant}: of a timer nobody tells");
+            }
+            assert!(!needs_looks(), "{variant}: it was cancelled");
+
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut accepting = pin!(listener.accept());
+            begin(accepting.as_mut());
+            assert_eq!(needs_looks(), variant != Variant::Always, "{variant}: the domain polls");
+            let expected = variant == Variant::Pipe;
+            for _ in 0..10_000 {
+                // It leaves that to the observer, if it comes to park before this is over.
+                sleep(Duration::from_millis(1)).await.unwrap();
+                if needs_looks() == expected {
+                    break;
+                }
+            }
+            assert_eq!(needs_looks(), expected, "{variant}");
+        });
+        ran.unwrap();
+    }
+}
