@@ -271,7 +271,7 @@ pub trait Events: Any {
 
     /// Could [`busy`](Self::busy) find anything as things are, or does all news of these events come through a
     /// [`SignalSender`]? Then they are asked less and less, down to every 1024th question, as long as that slice lasts
-    /// and does nothing [`with`](with) them. Asked after each `busy`; `true`, the default, is always safe to say.
+    /// and does nothing [`with`] them. Asked after each `busy`; `true`, the default, is always safe to say.
     ///
     /// ```
     /// use std::{io, time::Instant};
