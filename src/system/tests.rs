@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::*;
-use crate::{net::TcpListener, time::sleep};
+use crate::{net::TcpListener, should_yield, time::sleep};
 
 fn needs_looks() -> bool {
     events::with(|system: &mut System| system.needs_looks()).unwrap()
@@ -48,4 +48,19 @@ fn only_what_nobody_tells_is_to_be_looked_for() {
         });
         ran.unwrap();
     }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "the system's poller")]
+fn a_source_is_looked_for_soon_though_nothing_was_before_it() {
+    let ran = Builder::new().run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Questions are 1024 from one look to the next after these, and the last one was a look.
+        assert!((0..64 + 128 + 256 + 512 + 1024).all(|_| !should_yield()));
+        let mut accepting = pin!(listener.accept());
+        begin(accepting.as_mut());
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!((0..64).any(|_| should_yield()), "nobody else polls before the domain parks");
+    });
+    ran.unwrap();
 }

@@ -380,13 +380,17 @@ fn should_yield_says_yes_to_a_signal_a_wake_a_call_and_to_its_events() {
         .unwrap();
 }
 
+/// Asks so often; how often the answer was yes.
+fn ask(times: u32) -> usize {
+    (0..times).filter(|_| should_yield()).count()
+}
+
 #[test]
 fn the_events_hear_of_every_64th_question() {
     let (builder, _) = probed();
     builder
         .quanta(1000)
         .run(async {
-            let ask = |times| (0..times).filter(|_| should_yield()).count();
             let heard = || tell(|probe| probe.asked.get());
             let (uid, task) = suspended().await;
             assert_eq!((ask(63), heard()), (0, 0));
@@ -417,7 +421,6 @@ fn events_with_nothing_to_look_for_hear_of_ever_fewer_questions_of_a_slice() {
     builder
         .quanta(1000)
         .run(async {
-            let ask = |times| (0..times).filter(|_| should_yield()).count();
             // Not by way of the events, which is a use of them.
             let asked = tell(|probe| {
                 probe.told = true;
@@ -449,7 +452,6 @@ fn what_the_events_have_found_is_told_until_the_task_gives_way() {
     builder
         .quanta(1000)
         .run(async {
-            let ask = |times| (0..times).filter(|_| should_yield()).count();
             let find = |found| tell(|probe| probe.busy = found);
             find(true);
             assert_eq!(ask(63), 0);
