@@ -189,8 +189,8 @@ pub trait Events: Any {
     /// ```
     fn before_park(&mut self) {}
 
-    /// The latest time at which `select` must be called again: how long the domain may park. `None`
-    /// means for ever.
+    /// The latest time at which `select` must be called again: how long the domain may park, and how long a task
+    /// that computes need not look, where [`needs_looks`](Self::needs_looks) is false. `None` means for ever.
     fn deadline(&self) -> Option<Instant> {
         None
     }
@@ -269,29 +269,34 @@ pub trait Events: Any {
         false
     }
 
-    /// Could [`busy`](Self::busy) find anything as things are, or does all news of these events come through a
-    /// [`SignalSender`]? Then they are asked less and less, down to every 1024th question, as long as that slice lasts
-    /// and does nothing [`with`] them. Asked after each `busy`; `true`, the default, is always safe to say.
+    /// Could [`busy`](Self::busy) find anything before the [`deadline`](Self::deadline), as things are, or does all
+    /// news of these events come through a [`SignalSender`]? Then they are asked less and less, as the deadline, if
+    /// there is one, allows, down to every 1024th question, as long as that slice lasts and does nothing [`with`] them.
+    /// Both are asked after each `busy`; `true`, the default, is always safe to say.
     ///
     /// ```
-    /// use std::{io, time::Instant};
+    /// use std::{collections::BTreeSet, io, time::{Duration, Instant}};
     /// use vigie::{Builder, events::{self, Events, Signals, Uid}};
     ///
     /// /// What a thread watches, and signals, and deadlines, which nobody tells.
     /// #[derive(Default)]
     /// struct Watched {
-    ///     deadlines: Vec<Instant>,
+    ///     deadlines: BTreeSet<Instant>,
     ///     asked: u32,
     /// }
     ///
     /// impl Events for Watched {
     ///     fn busy(&mut self) -> bool {
     ///         self.asked += 1;
-    ///         self.deadlines.iter().any(|deadline| *deadline <= Instant::now())
+    ///         self.deadline().is_some_and(|deadline| deadline <= Instant::now())
+    ///     }
+    ///
+    ///     fn deadline(&self) -> Option<Instant> {
+    ///         self.deadlines.first().copied()
     ///     }
     ///
     ///     fn needs_looks(&self) -> bool {
-    ///         !self.deadlines.is_empty()
+    ///         false
     ///     }
     ///     // …
     /// #     fn select(&mut self, _: bool, _: &[Uid], _: &mut Signals) -> io::Result<()> {
@@ -305,6 +310,11 @@ pub trait Events: Any {
     ///     }
     ///     let asked = events::with(|watched: &mut Watched| watched.asked).unwrap();
     ///     assert!(asked < 200);
+    ///
+    ///     let soon = Instant::now() + Duration::from_millis(1);
+    ///     events::with(|watched: &mut Watched| watched.deadlines.insert(soon)).unwrap();
+    ///     while !vigie::should_yield() {}
+    ///     assert!(soon <= Instant::now());
     /// }).unwrap();
     /// ```
     fn needs_looks(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Instant};
 
-use crate::sync::{AtomicBool, AtomicU32, OnceLock, Ordering, Sleeper};
+use crate::sync::{AtomicBool, AtomicU32, Futex, OnceLock, Ordering};
 
 /// The owner runs and has seen all news.
 const AWAKE: u32 = 0;
@@ -23,7 +23,7 @@ pub(crate) type Interrupt = Box<dyn Fn() + Send + Sync>;
 /// the look, or its token is still there when the owner tries to park.
 pub(crate) struct Parker {
     word: AtomicU32,
-    sleeper: Sleeper,
+    futex: Futex,
     interrupt: OnceLock<Interrupt>,
     closed: AtomicBool,
 }
@@ -32,7 +32,7 @@ impl Parker {
     pub(crate) fn new() -> Self {
         Self {
             word: AtomicU32::new(AWAKE),
-            sleeper: Sleeper::new(),
+            futex: Futex::new(),
             interrupt: OnceLock::new(),
             closed: AtomicBool::new(false),
         }
@@ -54,7 +54,7 @@ impl Parker {
         // release in `announce`: whoever finds BLOCKED finds the interrupt too.
         match self.word.swap(NOTIFIED, Ordering::AcqRel) {
             // N2.
-            PARKED => self.sleeper.wake(),
+            PARKED => self.futex.wake(&self.word),
             BLOCKED => {
                 if let Some(interrupt) = self.interrupt.get() {
                     interrupt();
@@ -87,7 +87,7 @@ impl Parker {
     pub(crate) fn park(&self, deadline: Option<Instant>) {
         if self.announce(PARKED) {
             // P3. Relaxed: `finish` acquires.
-            self.sleeper.sleep_while(|| self.word.load(Ordering::Relaxed) == PARKED, deadline);
+            self.futex.sleep_while(&self.word, PARKED, deadline);
             self.finish();
         }
     }

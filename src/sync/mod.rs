@@ -3,7 +3,7 @@
 //!
 //! Everything in `protocol` is written against it, so that the models of `loom-tests` drive the
 //! very code that ships. Built with `--cfg vigie_loom`, each item is loom's or a stand-in that is
-//! no stronger than the real one.
+//! no stronger than the real one, or, as [`futex`] says of itself, where that makes no difference.
 
 #[cfg(not(vigie_loom))]
 mod std;
@@ -17,3 +17,6 @@ mod miri;
 mod loom;
 #[cfg(vigie_loom)]
 pub(crate) use self::loom::*;
+
+mod futex;
+pub(crate) use self::futex::Futex;

@@ -50,12 +50,14 @@ impl<T> Queue<T> {
 /// A place where one thread sleeps until a condition that another thread changes no longer holds.
 #[cfg(not(miri))]
 #[derive(Debug)]
+#[allow(dead_code, reason = "where parkers sleep on futexes, only the pool of `blocking` needs it")]
 pub(crate) struct Sleeper {
     lock: Mutex<()>,
     condvar: parking_lot::Condvar,
 }
 
 #[cfg(not(miri))]
+#[allow(dead_code, reason = "as above")]
 impl Sleeper {
     pub(crate) fn new() -> Self {
         Self { lock: Mutex::new(()), condvar: parking_lot::Condvar::new() }

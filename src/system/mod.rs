@@ -37,6 +37,8 @@ mod waiters;
 
 use std::{fmt, io, mem, str::FromStr, time::Instant};
 
+#[cfg(test)]
+pub(crate) use self::observer::LOOK_GAP;
 pub use self::poller::Backend;
 #[cfg(unix)]
 pub(crate) use self::sources::Told;
@@ -364,11 +366,10 @@ impl Events for System {
     }
 
     fn needs_looks(&self) -> bool {
-        let polls = match &self.mode {
+        match &self.mode {
             Mode::Observer(observer) => observer.needs_looks(),
             Mode::Pipe(_) => !self.sources.is_empty(),
-        };
-        polls || !self.timers.is_empty()
+        }
     }
 
     fn finalise(&mut self) -> io::Result<()> {

@@ -35,7 +35,7 @@ const LAST_GAP: Duration = Duration::from_micros(16);
 const LONG_GAP: Duration = Duration::from_micros(4);
 /// From one look to the next, at least, between tasks or where one asks: a poll is a system call, and tasks
 /// can be short.
-pub(super) const LOOK_GAP: Duration = Duration::from_micros(10);
+pub(crate) const LOOK_GAP: Duration = Duration::from_micros(10);
 /// Such looks that may be in vain, in a row, before the watch goes to the observer.
 const VAIN_LOOKS: u32 = 16;
 /// Where a task that computes asks so seldom that a look would come later, it goes there as well.

@@ -14,6 +14,10 @@ fn needs_looks() -> bool {
     events::with(|system: &mut System| system.needs_looks()).unwrap()
 }
 
+fn deadline() -> Option<Instant> {
+    events::with(|system: &mut System| system.deadline()).unwrap()
+}
+
 /// Polls it once, and keeps it waiting.
 fn begin<F: Future>(future: Pin<&mut F>) {
     assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -28,9 +32,10 @@ fn only_what_nobody_tells_is_to_be_looked_for() {
             {
                 let mut timer = pin!(sleep(Duration::from_secs(3600)));
                 begin(timer.as_mut());
-                assert!(needs_looks(), "{variant}: of a timer nobody tells");
+                assert!(!needs_looks(), "{variant}: not before its deadline");
+                assert!(deadline().is_some());
             }
-            assert!(!needs_looks(), "{variant}: it was cancelled");
+            assert!(deadline().is_none(), "{variant}: it was cancelled");
 
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let mut accepting = pin!(listener.accept());
@@ -61,6 +66,25 @@ fn a_source_is_looked_for_soon_though_nothing_was_before_it() {
         begin(accepting.as_mut());
         let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         assert!((0..64).any(|_| should_yield()), "nobody else polls before the domain parks");
+    });
+    ran.unwrap();
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "the system's poller")]
+fn a_timer_is_heard_of_soon_by_who_asks_slowly() {
+    const PIECE: Duration = Duration::from_millis(1);
+    let ran = Builder::new().run(async {
+        // Due before the 100th question, and after the 64th if this machine has time: nothing was known then.
+        let due = Instant::now() + 84 * PIECE;
+        let mut timer = pin!(sleep(84 * PIECE));
+        begin(timer.as_mut());
+        let questions = (1..=1000).find(|_| {
+            std::thread::sleep(PIECE);
+            should_yield()
+        });
+        assert!(due <= Instant::now());
+        assert!(questions.is_some_and(|questions| questions < 100), "{questions:?}");
     });
     ran.unwrap();
 }

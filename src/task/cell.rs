@@ -78,6 +78,8 @@ fn family() -> Result<(Rc<Local>, Parent), TaskError> {
     family.unwrap_or(Err(TaskError::OutsideRuntime))
 }
 
+/// In this order: what each slice looks at comes first.
+#[repr(C)]
 pub(crate) struct TaskCell<F: Future> {
     node: Node,
     task_waker: Arc<TaskWaker>,

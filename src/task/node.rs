@@ -118,33 +118,35 @@ struct Extra {
     finalisers: RefCell<Weak<Finalisers>>,
 }
 
+/// In this order, so that what each slice looks at lies together, at the beginning of a task's memory.
+#[repr(C)]
 pub(crate) struct Node {
-    pub(crate) key: Key,
     /// What wakes it; nothing does the near end of a call.
     pub(crate) waker: Option<Waker>,
-    pub(crate) parent: Parent,
-    /// Where the task was spawned or called.
-    pub(crate) location: &'static Location<'static>,
-    pub(crate) span: TaskSpan,
+    pub(crate) key: Key,
     /// Is it in a run queue?
     pub(crate) queued: Cell<bool>,
-    /// Does its domain keep a name of it?
-    pub(crate) named: Cell<bool>,
     /// Set as soon as its future begins to go.
     ending: Cell<Option<Ending>>,
     cancelled: Cell<bool>,
     finished: Cell<bool>,
+    /// Does its domain keep a name of it?
+    pub(crate) named: Cell<bool>,
     /// Does nobody hold its promise, by which its result could be asked for?
     unheld: Cell<bool>,
-    /// Its own future, and its children that have not finished.
-    pub(crate) pending: Pending,
-    /// Those of its children that were not cancelled.
-    pub(crate) uncancelled: Cell<u32>,
-    waiter: Cell<Option<Waiter>>,
     /// Does a cancellation wait for the end of its shields?
     deferred: Cell<bool>,
     /// Is none to wait for them any more?
     exposed: Cell<bool>,
+    /// Those of its children that were not cancelled.
+    pub(crate) uncancelled: Cell<u32>,
+    /// Its own future, and its children that have not finished.
+    pub(crate) pending: Pending,
+    pub(crate) parent: Parent,
+    /// Where the task was spawned or called.
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) span: TaskSpan,
+    waiter: Cell<Option<Waiter>>,
     extra: OnceCell<Box<Extra>>,
 }
 

@@ -386,7 +386,7 @@ fn ask(times: u32) -> usize {
 }
 
 #[test]
-fn the_events_hear_of_every_64th_question() {
+fn the_events_hear_of_the_64th_question_and_then_by_how_long_questions_take() {
     let (builder, _) = probed();
     builder
         .quanta(1000)
@@ -394,23 +394,53 @@ fn the_events_hear_of_every_64th_question() {
             let heard = || tell(|probe| probe.asked.get());
             let (uid, task) = suspended().await;
             assert_eq!((ask(63), heard()), (0, 0));
-            assert_eq!((ask(1 + 63), heard()), (0, 1));
-            assert_eq!((ask(1 + 40), heard()), (0, 2));
+            assert_eq!((ask(1 + 7), heard()), (0, 1));
+            assert_eq!((ask(1), heard()), (0, 2), "nothing is known of how long they take");
+
+            // However quick they are, not less than half as often.
+            assert_eq!(ask(16), 0);
+            assert!(heard() >= 3);
+            assert_eq!(ask(32), 0);
+            assert!(heard() >= 4);
+
+            let slowly = |times| {
+                (0..times).for_each(|_| {
+                    thread::sleep(Duration::from_millis(1));
+                    assert!(!should_yield());
+                })
+            };
+            slowly(64);
+            let before = heard();
+            slowly(10);
+            assert_eq!(heard(), before + 10, "each of them is more than 10 µs after the one before");
 
             let sender = events::signal_sender().unwrap();
-            let before = spawn(async move { thread::spawn(move || sender.send(uid)).join().unwrap() });
+            let other = spawn(async move { thread::spawn(move || sender.send(uid)).join().unwrap() });
             yield_now().await;
-            assert_eq!(before.state(), PromiseState::Returned);
-            assert_eq!((ask(100), heard()), (100, 2), "the news is known");
+            assert_eq!(other.state(), PromiseState::Returned);
+            assert_eq!((ask(100), heard()), (100, before + 10), "the news is known");
             while task.state() == PromiseState::Running {
                 yield_now().await;
             }
-            // More often after news has resumed a task, and each time half as often again.
-            for (times, questions) in [(2, 8), (3, 16), (4, 32), (5, 64), (6, 64)] {
-                assert_eq!((ask(questions - 1), heard()), (0, times));
-                assert_eq!((ask(1), heard()), (0, times + 1));
+            other.await.unwrap();
+        })
+        .unwrap();
+}
+
+#[test]
+fn after_news_the_events_hear_of_the_8th_question() {
+    let (builder, _) = probed();
+    builder
+        .quanta(1000)
+        .run(async {
+            let (uid, task) = suspended().await;
+            events::signal_sender().unwrap().send(uid);
+            while task.state() == PromiseState::Running {
+                yield_now().await;
             }
-            before.await.unwrap();
+            let heard = || tell(|probe| probe.asked.get());
+            assert_eq!((ask(7), heard()), (0, 0));
+            assert_eq!((ask(1), heard()), (0, 1));
         })
         .unwrap();
 }
@@ -441,7 +471,8 @@ fn events_with_nothing_to_look_for_hear_of_ever_fewer_questions_of_a_slice() {
             assert_eq!(next.await.unwrap(), (0, 9, 0, 10), "another slice knows nothing of that");
 
             tell(|probe| probe.told = false);
-            assert_eq!((ask(4 * 64), asked.get()), (0, 14));
+            assert_eq!((ask(63), asked.get()), (0, 10));
+            assert_eq!((ask(1 + 8), asked.get()), (0, 12), "now they have");
         })
         .unwrap();
 }
@@ -464,7 +495,7 @@ fn what_the_events_have_found_is_told_until_the_task_gives_way() {
             while should_yield() {
                 yield_now().await;
             }
-            assert_eq!((ask(62), tell(|probe| probe.asked.get())), (0, 1), "now there was");
+            assert_eq!((ask(6), tell(|probe| probe.asked.get())), (0, 1), "now there was");
             assert_eq!((ask(1), tell(|probe| probe.asked.get())), (0, 2));
         })
         .unwrap();
